@@ -1,0 +1,9 @@
+"""The app `broker`."""
+
+from django.apps import AppConfig
+
+
+class BrokerConfig(AppConfig):
+    """Django's handle on the app."""
+
+    name = "broker"

@@ -1,0 +1,181 @@
+"""The broker's tables. Every engine but the stream's own log stands on them."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class OutboxMessage(models.Model):
+    """A message that a committed transaction published, until (and after) the relay has routed it.
+
+    Draws its id under an advisory lock on the key, so ids of one key are in commit order.
+    """
+
+    message_id = models.UUIDField(unique=True)
+    type = models.CharField(max_length=128)
+    key = models.CharField(max_length=255)
+    exchange = models.CharField(max_length=128)
+    routing_key = models.CharField(max_length=255)
+    body = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+    position = models.BigIntegerField(null=True, unique=True)
+    relayed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(relayed_at__isnull=True), name="outbox_not_relayed"),
+            models.Index(fields=["relayed_at"], name="outbox_relayed_at"),
+        ]
+
+
+class Lease(models.Model):
+    """A named right that one process holds at a time, fenced by its generation (the relay's, for one)."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    owner = models.CharField(max_length=128, default="")
+    generation = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(db_default=Now())
+
+
+class StreamPartition(models.Model):
+    """The head of one partition of a stream on the PostgreSQL engine."""
+
+    pk = models.CompositePrimaryKey("stream", "partition")
+    stream = models.CharField(max_length=128)
+    partition = models.PositiveIntegerField()
+    next_offset = models.BigIntegerField(default=0)
+    first_offset = models.BigIntegerField(default=0)
+
+
+class StreamMessage(models.Model):
+    """One entry of a stream's log on the PostgreSQL engine."""
+
+    pk = models.CompositePrimaryKey("stream", "partition", "offset")
+    stream = models.CharField(max_length=128)
+    partition = models.PositiveIntegerField()
+    offset = models.BigIntegerField()
+    position = models.BigIntegerField()
+    body = models.JSONField()
+    appended_at = models.DateTimeField(db_default=Now())
+
+
+class GroupMember(models.Model):
+    """A live process of a consumer group."""
+
+    pk = models.CompositePrimaryKey("group", "member")
+    group = models.CharField(max_length=128)
+    member = models.CharField(max_length=128)
+    seen_at = models.DateTimeField(db_default=Now())
+
+
+class GroupPartition(models.Model):
+    """Where a consumer group stands in one partition, and which member may move it.
+
+    Every commit of progress says `WHERE generation = mine`, so a member that lost its lease changes nothing.
+    """
+
+    pk = models.CompositePrimaryKey("group", "stream", "partition")
+    group = models.CharField(max_length=128)
+    stream = models.CharField(max_length=128)
+    partition = models.PositiveIntegerField()
+    owner = models.CharField(max_length=128, default="")
+    generation = models.BigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(db_default=Now())
+    next_offset = models.BigIntegerField(default=0)
+    watermark = models.BigIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    last_error = models.TextField(default="")
+    expired_count = models.BigIntegerField(default=0)
+
+
+class WorkItem(models.Model):
+    """One message in a work queue. The row is the truth; the Celery message with its id only wakes a worker."""
+
+    class State(models.TextChoices):
+        """ready → running → done, or back to ready after a failure, or dead."""
+
+        READY = "ready"
+        RUNNING = "running"
+        DONE = "done"
+        DEAD = "dead"
+
+    queue = models.CharField(max_length=128)
+    position = models.BigIntegerField()
+    body = models.JSONField()
+    state = models.CharField(max_length=16, choices=State, default=State.READY)
+    created_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    lease_token = models.UUIDField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    last_error = models.TextField(default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["queue", "position"], name="work_item_once")]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=models.Q(state__in=["ready", "running"]), name="work_item_open"
+            ),
+        ]
+
+
+class DeadLetter(models.Model):
+    """A message that could not be routed, handled or delivered, kept with the reason until somebody decides."""
+
+    class Reason(models.TextChoices):
+        """Why it is here."""
+
+        UNROUTABLE = "unroutable"
+        INVALID = "invalid"
+        HANDLER_FAILED = "handler_failed"
+        EXPIRED = "expired"
+        DELIVERY_FAILED = "delivery_failed"
+
+    class State(models.TextChoices):
+        """What was decided."""
+
+        WAITING = "waiting"
+        REPLAYED = "replayed"
+        DISCARDED = "discarded"
+
+    reason = models.CharField(max_length=32, choices=Reason)
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    message_id = models.UUIDField()
+    position = models.BigIntegerField(null=True)
+    body = models.JSONField()
+    exchange = models.CharField(max_length=128, default="")
+    routing_key = models.CharField(max_length=255, default="")
+    key = models.CharField(max_length=255, default="")
+    origin = models.CharField(max_length=255)  # where it failed: exchange:catalog, group:feed, queue:encode
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(default="")
+    trace = models.TextField(default="")
+    created_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # A step that runs twice leaves one dead letter.
+            models.UniqueConstraint(
+                fields=["origin", "position"],
+                condition=models.Q(state="waiting"),
+                name="dead_letter_once",
+            )
+        ]
+        indexes = [models.Index(fields=["state", "-created_at"], name="dead_letter_newest")]
+
+
+class StoredEvent(models.Model):
+    """One event of an aggregate, as it happened; never changed."""
+
+    aggregate = models.CharField(max_length=128)
+    version = models.PositiveIntegerField()
+    type = models.CharField(max_length=128)
+    data = models.JSONField()
+    metadata = models.JSONField(default=dict)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["aggregate", "version"], name="event_version_once")]

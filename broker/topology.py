@@ -1,0 +1,90 @@
+"""The words in which an application declares its exchanges, streams, work queues, bindings and groups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .messages import HeaderValue
+
+
+class ExchangeType(StrEnum):
+    """AMQP 0-9-1's four."""
+
+    DIRECT = "direct"
+    TOPIC = "topic"
+    FANOUT = "fanout"
+    HEADERS = "headers"
+
+
+class Semantics(StrEnum):
+    """What a consumer group promises about a handler's effects."""
+
+    AT_MOST_ONCE = "at_most_once"
+    AT_LEAST_ONCE = "at_least_once"
+    EXACTLY_ONCE = "exactly_once"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """Where messages are published; `alternate` names the exchange that gets what no binding matched."""
+
+    name: str
+    type: ExchangeType
+    alternate: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """An append-only log; messages of one key share a partition."""
+
+    name: str
+    partitions: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkQueue:
+    """Each message goes to exactly one worker, which calls `handler` (a dotted path) with it.
+
+    `lane` is the Celery queue that wakes the worker; `lease_seconds` is how long a silent worker keeps the item.
+    """
+
+    name: str
+    handler: str
+    lane: str = "default"
+    max_attempts: int = 5
+    lease_seconds: float = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """Routes from an exchange to a stream, a work queue or another exchange, named by `to`.
+
+    `routing_key` is a pattern on topic exchanges; `headers` with `x-match` serve headers exchanges.
+    """
+
+    exchange: str
+    to: str
+    routing_key: str = ""
+    headers: Mapping[str, HeaderValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A consumer group on a stream: `handlers` maps event types to dotted paths; other types are passed over."""
+
+    name: str
+    stream: str
+    handlers: Mapping[str, str]
+    semantics: Semantics = Semantics.EXACTLY_ONCE
+    max_attempts: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """The whole map."""
+
+    exchanges: tuple[Exchange, ...]
+    streams: tuple[Stream, ...]
+    queues: tuple[WorkQueue, ...]
+    bindings: tuple[Binding, ...]
+    groups: tuple[Group, ...]

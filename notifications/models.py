@@ -1,0 +1,116 @@
+"""Topics and who follows them; notifications and where each was posted; what has been read."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Kind(models.TextChoices):
+    """What a notification is about; a subscription says which kinds it wants."""
+
+    PREMIERE = "premiere", "Premieres"
+    EPISODE = "episode", "Episodes"
+    LIVE_EVENT = "live_event", "Live events"
+    ANNOUNCEMENT = "announcement", "Announcements"
+    REMINDER = "reminder", "Reminders"
+    RECOMMENDATION = "recommendation", "Recommendations"
+
+
+class Topic(models.Model):
+    """What a viewer subscribes to: `category:movies`, `studio:aurora`, `title:the-long-night`.
+
+    `head` is the seq of its last posting. Posting locks the row, so the sequence has no gaps and a reader who sees
+    seq n sees all before it.
+    """
+
+    name = models.CharField(max_length=160, unique=True)
+    label = models.CharField(max_length=160)
+    head = models.BigIntegerField(default=0)
+
+
+class Subscription(models.Model):
+    """A viewer's interest in a topic over the interval [from_seq, until_seq); open while `until_seq` is null."""
+
+    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="subscriptions")
+    topic = models.ForeignKey(Topic, models.CASCADE, related_name="subscriptions")
+    kinds = ArrayField(models.CharField(max_length=16, choices=Kind))
+    from_seq = models.BigIntegerField()
+    until_seq = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["viewer", "topic"], condition=models.Q(until_seq__isnull=True), name="subscription_open_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["viewer", "topic"], name="subscription_of_viewer"),
+            models.Index(fields=["topic", "viewer"], name="subscription_to_topic"),
+        ]
+
+
+class Notification(models.Model):
+    """What a viewer sees, at its newest revision."""
+
+    subject = models.CharField(max_length=160, unique=True)  # what it tells of: "release:<uuid>"
+    subject_version = models.PositiveIntegerField()  # of that aggregate; an older event is refused
+    revision = models.PositiveIntegerField(default=1)
+    kind = models.CharField(max_length=16, choices=Kind)
+    title = models.CharField(max_length=200)
+    body = models.TextField()
+    url = models.CharField(max_length=300)
+    image = models.CharField(max_length=300, blank=True)
+    studio = models.CharField(max_length=120, blank=True)
+    category = models.CharField(max_length=32, blank=True)
+    maturity = models.PositiveSmallIntegerField(default=0)
+    recalled = models.BooleanField(default=False)
+    published_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+
+
+class Posting(models.Model):
+    """(topic, seq) → (notification, revision): a first post, a change or a recall, each is one."""
+
+    pk = models.CompositePrimaryKey("topic_id", "seq")
+    topic = models.ForeignKey(Topic, models.CASCADE, related_name="postings")
+    seq = models.BigIntegerField()
+    notification = models.ForeignKey(Notification, models.CASCADE, related_name="postings")
+    revision = models.PositiveIntegerField()
+    posted_at = models.DateTimeField()  # the database's clock under the topics' locks: grows with seq
+
+    class Meta:
+        indexes = [models.Index(fields=["notification", "revision"], name="posting_of_notification")]
+
+
+class ReadMark(models.Model):
+    """Up to which `seq` of a topic a viewer has read."""
+
+    pk = models.CompositePrimaryKey("viewer_id", "topic_id")
+    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    topic = models.ForeignKey(Topic, models.CASCADE)
+    seq = models.BigIntegerField()
+
+
+class ReadItem(models.Model):
+    """A single notification that a viewer has read above a mark, at a revision; a newer one is unread again."""
+
+    pk = models.CompositePrimaryKey("viewer_id", "notification_id")
+    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    notification = models.ForeignKey(Notification, models.CASCADE)
+    revision = models.PositiveIntegerField()
+
+
+class ReadState(models.Model):
+    """`version` grows with each read of a viewer, so that every tab can tell that it fell behind."""
+
+    viewer = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True)
+    version = models.BigIntegerField(default=0)
+
+
+class Epoch(models.Model):
+    """The life of this database's sequences: one row; a restored database rotates it."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    value = models.UUIDField()

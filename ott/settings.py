@@ -1,0 +1,193 @@
+"""Every setting, typed and in one file. A start with a wrong one fails with a list of all that is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from environs import Env
+
+from ott.embedded.discovery import running_servers
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env(eager=False)  # gathers errors; env.seal() at the end raises them together
+env.read_env(BASE_DIR / ".env", recurse=False)
+
+# --- What this process is ------------------------------------------------------------------------------------------
+DEBUG = env.bool("OTT_DEBUG", False)
+PRODUCTION = env.bool("OTT_PRODUCTION", False)
+OTT_BRAND = env.str("OTT_BRAND", "Marquee")
+OTT_DATA_DIR = Path(env.str("OTT_DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+OTT_PORT = env.int("OTT_PORT", 8000)
+OTT_PROCESS = env.str("OTT_PROCESS", "command")  # web, broker, worker, beat or command
+
+# --- Servers -------------------------------------------------------------------------------------------------------
+_embedded = running_servers(OTT_DATA_DIR)
+DATABASE_URL = env.str("DATABASE_URL", _embedded.database_url)
+REDIS_URL = env.str("REDIS_URL", _embedded.redis_url)
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", f"{REDIS_URL}/0")
+BROKER_STREAMS = env.str("BROKER_STREAMS", "postgres")
+
+_database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL or "postgres://unset")}
+_database["CONN_HEALTH_CHECKS"] = True
+if OTT_PROCESS == "web":
+    # Many short-lived uses from a thread pool; the other processes hold their few connections for life.
+    _database["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 16, "timeout": 10}}
+else:
+    _database["CONN_MAX_AGE"] = None
+DATABASES = {"default": _database}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [f"{REDIS_URL}/0"], "prefix": "live"},
+    },
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{REDIS_URL}/1"}}
+
+# --- Applications --------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "django_htmx",
+    "ninja",
+    "csp",
+    "broker",
+    "accounts",
+    "catalog",
+    "notifications",
+    "ott",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "ott.urls"
+ASGI_APPLICATION = "ott.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "ott.context.brand",
+            ],
+        },
+    },
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- The broker ----------------------------------------------------------------------------------------------------
+BROKER_TOPOLOGY = "ott.topology.topology"
+BROKER_RELAY_BATCH = 500
+BROKER_POLL_SECONDS = 0.5
+BROKER_LEASE_SECONDS = 3.0
+BROKER_MAX_MESSAGE_BYTES = 1_100_000  # a payload of 1 MiB and its envelope
+
+# --- Celery --------------------------------------------------------------------------------------------------------
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600, "socket_keepalive": True}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+# --- Media ---------------------------------------------------------------------------------------------------------
+MEDIA_ROOT = OTT_DATA_DIR / "media"
+MEDIA_URL = "/media/"
+CATALOG_MAX_UPLOAD_BYTES = env.int("OTT_MAX_UPLOAD_BYTES", 2 * 1024**3)
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
+# --- The live connection -------------------------------------------------------------------------------------------
+LIVE_HEARTBEAT_SECONDS = env.float("OTT_LIVE_HEARTBEAT_SECONDS", 25.0)
+LIVE_TICK_SECONDS = 2.0
+LIVE_MAX_FRAME_BYTES = 64 * 1024
+LIVE_MAX_MISSING = 200  # more than this many missed postings: reset, and the client reloads its list
+
+# --- Static files --------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+# --- Accounts ------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_SIGNUP_FORM_CLASS = None
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+EMAIL_BACKEND = env.str("OTT_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env.str("OTT_FROM_EMAIL", "Marquee <hello@marquee.example>")
+
+# --- Security ------------------------------------------------------------------------------------------------------
+SECRET_KEY = env.str("OTT_SECRET_KEY", _embedded.secret_key)
+ALLOWED_HOSTS = env.list("OTT_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("OTT_TRUSTED_ORIGINS", [])
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if PRODUCTION:
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+    },
+}
+
+env.seal()
