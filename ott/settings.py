@@ -143,6 +143,8 @@ WHITENOISE_USE_FINDERS = True
 
 # --- Accounts ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+OTT_TRIAL_DAYS = env.int("OTT_TRIAL_DAYS", 30)  # of membership for whoever signs up; 0 = none
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",

@@ -1,0 +1,93 @@
+"""What every part of the API shares: who calls, refusals as problem details, idempotency."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from .auth import auth
+from .idempotency import idempotent
+from .problems import NotSignedIn, Problem
+
+__all__ = ["Problem", "ProblemDetail", "auth", "idempotent", "problem_response", "register_problem_handlers"]
+
+logger = logging.getLogger(__name__)
+
+
+class ProblemDetail(Schema):
+    """A refusal, as RFC 9457 has it. `type` names it; `detail` says what happened and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class InvalidRequest(Problem):
+    """The request does not fit the schema; `errors` says where."""
+
+    status = 422
+    slug = "invalid-request"
+    title = "The request does not fit the schema"
+
+
+def problem_response(document: dict[str, Any]) -> JsonResponse:
+    """An answer with a problem document."""
+    response = JsonResponse(document, status=document["status"], content_type="application/problem+json")
+    if document["status"] == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = 'Bearer realm="Marquee"'
+    return response
+
+
+def register_problem_handlers(api: NinjaAPI) -> None:
+    """Let `api` answer every refusal and every failure with a problem document."""
+    for kind, handler in _HANDLERS.items():
+        api.add_exception_handler(kind, handler)
+
+
+def _problem(request: HttpRequest, exception: Any) -> HttpResponse:
+    return problem_response(exception.as_document())
+
+
+def _not_signed_in(request: HttpRequest, exception: Any) -> HttpResponse:
+    return problem_response(NotSignedIn().as_document())
+
+
+def _invalid(request: HttpRequest, exception: Any) -> HttpResponse:
+    errors = [
+        {"at": "/".join(str(part) for part in error["loc"]), "message": error["msg"]} for error in exception.errors
+    ]
+    places = "; ".join(f"{error['at']}: {error['message']}" for error in errors)
+    return problem_response(InvalidRequest(places, errors=errors).as_document())
+
+
+def _http_error(request: HttpRequest, exception: Any) -> HttpResponse:
+    return _plain(exception.status_code, str(exception))
+
+
+def _not_found(request: HttpRequest, exception: Any) -> HttpResponse:
+    return _plain(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+
+
+def _failure(request: HttpRequest, exception: Any) -> HttpResponse:
+    logger.error("The API failed at %s %s", request.method, request.path, exc_info=exception)
+    detail = "The server failed. Nothing of this request was kept; it is safe to send it again."
+    return _plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def _plain(status: int, detail: str) -> HttpResponse:
+    title = HTTPStatus(status).phrase
+    return problem_response({"type": "about:blank", "title": title, "status": int(status), "detail": detail})
+
+
+_HANDLERS: dict[type[Exception], Any] = {
+    Problem: _problem,
+    AuthenticationError: _not_signed_in,
+    ValidationError: _invalid,
+    HttpError: _http_error,
+    Http404: _not_found,
+    Exception: _failure,
+}

@@ -1,0 +1,44 @@
+"""What is known of people."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from .clock import database_now
+from .models import ApiToken, Membership, User
+from .tokens import token_digest
+
+
+def memberships_at(moment: datetime) -> Q:
+    """The condition on `Membership` for a period that contains `moment`."""
+    return Q(starts_at__lte=moment) & (Q(ends_at__isnull=True) | Q(ends_at__gt=moment))
+
+
+def is_member(*, user_id: int, at: datetime | None = None) -> bool:
+    """Whether a membership period contains that moment, now by default."""
+    return Membership.objects.filter(memberships_at(at or database_now()), user_id=user_id).exists()
+
+
+def current_membership(*, user_id: int) -> Membership | None:
+    """The period that runs now."""
+    return Membership.objects.filter(memberships_at(database_now()), user_id=user_id).first()
+
+
+def memberships_of(*, user_id: int) -> QuerySet[Membership]:
+    """All periods, the newest first."""
+    return Membership.objects.filter(user_id=user_id).order_by("-starts_at")
+
+
+def user_for_token(plaintext: str) -> ApiToken | None:
+    """The live token with its user, or None: unknown, revoked, or of somebody who may no longer sign in."""
+    return (
+        ApiToken.objects.select_related("user")
+        .filter(digest=token_digest(plaintext), revoked_at__isnull=True, user__is_active=True)
+        .first()
+    )
+
+
+def api_tokens_of(*, user: User, studio_slug: str = "") -> QuerySet[ApiToken]:
+    """The tokens that still work, the newest first; with a slug, those for that studio alone."""
+    tokens = ApiToken.objects.filter(user=user, revoked_at__isnull=True).order_by("-created_at")
+    return tokens.filter(studio_slug=studio_slug) if studio_slug else tokens
