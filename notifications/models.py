@@ -17,6 +17,18 @@ class Kind(models.TextChoices):
     RECOMMENDATION = "recommendation", "Recommendations"
 
 
+KIDS_MAX_MATURITY = 7  # a kids profile sees what is rated for this age or younger
+
+# Topics that can be chosen before anything was posted to them: the platform's content categories.
+STANDING_TOPICS = {
+    "category:movies": "Movies",
+    "category:tv-shows": "TV Shows",
+    "category:sports": "Sports",
+    "category:documentaries": "Documentaries",
+    "category:kids": "Kids",
+}
+
+
 class Topic(models.Model):
     """What a viewer subscribes to: `category:movies`, `studio:aurora`, `title:the-long-night`.
 
@@ -27,6 +39,9 @@ class Topic(models.Model):
     name = models.CharField(max_length=160, unique=True)
     label = models.CharField(max_length=160)
     head = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class Subscription(models.Model):
@@ -69,6 +84,9 @@ class Notification(models.Model):
     published_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
 
+    def __str__(self) -> str:
+        return self.title
+
 
 class Posting(models.Model):
     """(topic, seq) → (notification, revision): a first post, a change or a recall, each is one."""
@@ -81,7 +99,14 @@ class Posting(models.Model):
     posted_at = models.DateTimeField()  # the database's clock under the topics' locks: grows with seq
 
     class Meta:
-        indexes = [models.Index(fields=["notification", "revision"], name="posting_of_notification")]
+        indexes = [
+            models.Index(fields=["notification", "revision"], name="posting_of_notification"),
+            models.Index(
+                fields=["topic", "notification"],
+                include=["seq", "revision", "posted_at"],
+                name="posting_newest_in_topic",
+            ),
+        ]
 
 
 class ReadMark(models.Model):

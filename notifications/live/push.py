@@ -1,0 +1,76 @@
+"""Hints to the hubs through the channel layer. What they tell of stands in PostgreSQL; a lost one is healed there."""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+GROUP = "live"
+SEND_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class _LoopThread:
+    """An event loop on a thread of its own, so that one connection to Redis serves every send of this process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, name="live-push", daemon=True).start()
+
+    def send(self, message: Mapping[str, Any]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(get_channel_layer().group_send(GROUP, dict(message)), self.loop)
+
+
+_thread: _LoopThread | None = None
+_thread_lock = threading.Lock()
+
+
+def _loop_thread() -> _LoopThread:
+    """This process's thread: threads do not survive a fork, so a child of a worker makes its own."""
+    global _thread  # noqa: PLW0603 - one a process is the point
+    with _thread_lock:
+        if _thread is None or _thread.pid != os.getpid():
+            _thread = _LoopThread()
+        return _thread
+
+
+def send_to_hubs(message: Mapping[str, Any]) -> bool:
+    """Send one message to the hub of every web process, and wait until Redis has it. False when it could not."""
+    try:
+        _loop_thread().send(message).result(SEND_SECONDS)
+    except Exception:
+        logger.warning("A live hint was not sent; the hubs will find out by themselves", exc_info=True)
+        return False
+    return True
+
+
+def on_commit_push_read(
+    viewer_id: int, version: int | None, ids: Sequence[int], positions: Mapping[str, int], unread: int
+) -> None:
+    """After the commit, tell the viewer's other tabs and devices what was read."""
+    message = {"type": "live.read", "viewer": viewer_id, "version": version, "ids": list(ids)}
+    message |= {"positions": dict(positions), "unread": unread}
+    transaction.on_commit(lambda: _send_soon(message), robust=True)
+
+
+def on_commit_hint_entitlement(viewer_id: int) -> None:
+    """After the commit, let the hubs look at this viewer's entitlements now rather than at the next tick."""
+    transaction.on_commit(lambda: _send_soon({"type": "live.entitlement", "viewer": viewer_id}), robust=True)
+
+
+def _send_soon(message: Mapping[str, Any]) -> None:
+    """Send without waiting: the caller answers a request."""
+    _loop_thread().send(message).add_done_callback(_log_failure)
+
+
+def _log_failure(sent: Future[None]) -> None:
+    if not sent.cancelled() and (error := sent.exception()):
+        logger.warning("A live hint was not sent: %s", error)

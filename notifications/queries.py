@@ -1,0 +1,198 @@
+"""What a viewer sees: inbox, counts, topics, reasons. All of it follows one rule, in `sql/_visible.sql`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from . import sql
+from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Subscription, Topic
+
+UNREAD_LIMIT = 100  # counted up to here: "99+"
+MAX_ID = 2**63 - 1
+MAX_PAGE = 100
+GROUPS = {"category": "Categories", "studio": "Studios", "title": "Titles"}
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """One notification as a viewer sees it: its newest state, and at which revision and positions it reached them."""
+
+    id: int
+    revision: int
+    kind: str
+    title: str
+    body: str
+    url: str
+    image: str
+    studio: str
+    category: str
+    recalled: bool
+    published_at: datetime
+    expires_at: datetime | None
+    positions: dict[str, int]
+    read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """A page of the inbox; `positions` and `epoch` were read before the list, to resume from."""
+
+    entries: list[InboxEntry]
+    next_before: int | None
+    positions: dict[str, int]
+    epoch: str
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerState:
+    """What a page or a live connection of one viewer starts from."""
+
+    epoch: str
+    entitlement_version: int
+    is_kids: bool
+    read_version: int
+    periods: tuple[tuple[float, float], ...]  # of membership, [start, end) in seconds since 1970
+    positions: dict[str, int]  # of every topic that was ever followed
+    topics: dict[str, frozenset[str]]  # followed now, with the kinds wanted
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChoice:
+    """A topic that a viewer can follow, and whether they do."""
+
+    name: str
+    label: str
+    subscribed: bool
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicGroup:
+    """Topics of one sort."""
+
+    prefix: str
+    label: str
+    topics: list[TopicChoice]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One way by which a notification reached a viewer."""
+
+    topic: str
+    label: str
+    seq: int
+    revision: int
+    posted_at: datetime
+    subscribed_at: datetime
+
+
+def inbox(*, viewer_id: int, before: int | None = None, limit: int = 30) -> InboxPage:
+    """The viewer's notifications below the id `before`, newest first, `limit` (at most 100) a page. Three queries."""
+    state = viewer_state(viewer_id=viewer_id)
+    limit = max(1, min(limit, MAX_PAGE))
+    cursor_id = MAX_ID if before is None else max(0, min(before, MAX_ID))
+    entries = _entries("inbox", viewer_id, before=cursor_id, limit=limit + 1)
+    return InboxPage(
+        entries=entries[:limit],
+        next_before=entries[limit - 1].id if len(entries) > limit else None,
+        positions=state.positions,
+        epoch=state.epoch,
+        unread=unread_count(viewer_id=viewer_id),
+    )
+
+
+def missing_postings(*, viewer_id: int, positions: Mapping[str, int], limit: int) -> list[InboxEntry]:
+    """What the viewer would see and a client that holds `positions` does not, in posting order, up to `limit`."""
+    return _entries("missing", viewer_id, positions=json.dumps(dict(positions)), limit=limit)
+
+
+def unread_count(*, viewer_id: int) -> int:
+    """How many notifications the viewer has not read, counted up to `UNREAD_LIMIT`."""
+    row: dict[str, int] = _rows("unread", viewer_id, limit=UNREAD_LIMIT)[0]
+    return row["count"]
+
+
+def positions(viewer_id: int) -> dict[str, int]:
+    """{topic: seq} of every topic that the viewer follows (its head) or has left (where they left it)."""
+    return viewer_state(viewer_id=viewer_id).positions
+
+
+def why(viewer_id: int, notification_id: int) -> list[Reason]:
+    """By which topics, and since when followed, a notification reached the viewer; empty when it did not."""
+    if not 0 < notification_id <= MAX_ID:
+        return []
+    return [Reason(**row) for row in _rows("why", viewer_id, notification_id=notification_id)]
+
+
+def topics_for(viewer_id: int) -> list[TopicGroup]:
+    """Categories and studios, and the titles that the viewer follows, each with what they chose."""
+    followed = subscriptions_of(viewer_id=viewer_id)
+    shown = Topic.objects.filter(Q(name__startswith="category:") | Q(name__startswith="studio:") | Q(name__in=followed))
+    labels = STANDING_TOPICS | dict(shown.order_by("label").values_list("name", "label"))
+    groups = [TopicGroup(prefix, label, []) for prefix, label in GROUPS.items()]
+    for name, label in labels.items():
+        for group in groups:
+            if name.startswith(f"{group.prefix}:"):
+                group.topics.append(TopicChoice(name, label, name in followed, followed.get(name, ())))
+    return groups
+
+
+def subscriptions_of(*, viewer_id: int) -> dict[str, tuple[str, ...]]:
+    """{topic: kinds} of what the viewer follows now, by name."""
+    rows = Subscription.objects.filter(viewer_id=viewer_id, until_seq__isnull=True).order_by("topic__name")
+    return {name: tuple(kinds) for name, kinds in rows.values_list("topic__name", "kinds")}
+
+
+def viewer_state(*, viewer_id: int) -> ViewerState:
+    """Everything that a page or a live connection starts from, of one moment. One query.
+
+    Raises `LookupError` when there is no such user.
+    """
+    row = _state_row(viewer_id)
+    if row["epoch"] is None:
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO notifications_epoch VALUES (1, gen_random_uuid()) ON CONFLICT DO NOTHING")
+        row = _state_row(viewer_id)
+    return ViewerState(
+        epoch=format_epoch(row["epoch"], row["entitlement_version"]),
+        entitlement_version=row["entitlement_version"],
+        is_kids=row["is_kids"],
+        read_version=row["read_version"],
+        periods=tuple((start, float("inf") if end is None else end) for start, end in json.loads(row["periods"])),
+        positions=json.loads(row["positions"]),
+        topics={name: frozenset(kinds) for name, kinds in json.loads(row["topics"]).items()},
+    )
+
+
+def format_epoch(epoch: UUID, entitlement_version: int) -> str:
+    """What a client hands back to resume: another database or another entitlement makes another string."""
+    return f"{epoch}.{entitlement_version}"
+
+
+def _state_row(viewer_id: int) -> dict[str, Any]:
+    rows = _rows("viewer_state", viewer_id)
+    if not rows:
+        raise LookupError(viewer_id)
+    return rows[0]
+
+
+def _entries(statement: str, viewer_id: int, **parameters: object) -> list[InboxEntry]:
+    rows = _rows(statement, viewer_id, **parameters)
+    return [InboxEntry(**row | {"positions": json.loads(row["positions"])}) for row in rows]
+
+
+def _rows(statement: str, viewer_id: int, **parameters: object) -> list[dict[str, Any]]:
+    """Run `sql/<statement>.sql` for one viewer."""
+    bound = {"viewer_id": viewer_id, "kids_max_maturity": KIDS_MAX_MATURITY, **parameters}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load(statement), bound)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

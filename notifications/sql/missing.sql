@@ -1,0 +1,18 @@
+-- What a viewer who holds `positions` has missed, in the order in which it was posted.
+WITH chosen AS MATERIALIZED (
+    SELECT DISTINCT missed.notification_id
+    FROM jsonb_each_text(%(positions)s) AS held (topic, seq)
+    JOIN notifications_topic t ON t.name = held.topic
+    JOIN notifications_subscription s ON s.topic_id = t.id AND s.viewer_id = %(viewer_id)s
+    CROSS JOIN LATERAL (
+        SELECT p.notification_id
+        FROM notifications_posting p
+        JOIN notifications_notification n ON n.id = p.notification_id
+        WHERE p.seq > held.seq::bigint AND /* visible(p, s) */
+        ORDER BY p.seq
+        LIMIT %(limit)s
+    ) missed
+    LIMIT %(limit)s
+)
+/* entries() */
+ORDER BY seen.posted_at, n.id

@@ -1,0 +1,30 @@
+-- Everything about one viewer that a page or a live connection starts from, in one row.
+SELECT
+    (SELECT value FROM notifications_epoch WHERE id = 1) AS epoch,
+    COALESCE(profile.entitlement_version, 0) AS entitlement_version,
+    COALESCE(profile.is_kids, FALSE) AS is_kids,
+    COALESCE((SELECT version FROM notifications_readstate r WHERE r.viewer_id = u.id), 0) AS read_version,
+    COALESCE((
+        SELECT jsonb_agg(jsonb_build_array(
+            extract(epoch FROM m.starts_at)::float8, extract(epoch FROM m.ends_at)::float8
+        ) ORDER BY m.starts_at)
+        FROM accounts_membership m
+        WHERE m.user_id = u.id AND (m.ends_at IS NULL OR m.ends_at > now() - interval '1 hour')
+    ), '[]') AS periods,
+    COALESCE((
+        SELECT jsonb_object_agg(name, position) FROM (
+            -- A topic that was left stands still where it was left.
+            SELECT t.name, CASE WHEN bool_or(s.until_seq IS NULL) THEN t.head ELSE max(s.until_seq) - 1 END AS position
+            FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
+            WHERE s.viewer_id = u.id
+            GROUP BY t.id
+        ) held
+    ), '{}') AS positions,
+    COALESCE((
+        SELECT jsonb_object_agg(t.name, to_jsonb(s.kinds))
+        FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
+        WHERE s.viewer_id = u.id AND s.until_seq IS NULL
+    ), '{}') AS topics
+FROM accounts_user u
+LEFT JOIN accounts_viewerprofile profile ON profile.user_id = u.id
+WHERE u.id = %(viewer_id)s
