@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID, uuid4
 
+from .errors import InvalidMessage
+
 HeaderValue = str | int | bool
 
 
@@ -47,3 +49,82 @@ class Message:
             correlation_id=cause.correlation_id or cause.id,
             traceparent=cause.traceparent,
         )
+
+    def has_expired(self) -> bool:
+        """Whether nobody should act on it any more."""
+        return self.expires_at is not None and self.expires_at <= _now()
+
+
+def to_body(message: Message) -> dict[str, Any]:
+    """The message as JSON, in CloudEvents' structured mode.
+
+    Attributes beyond the core are extensions: `partitionkey`, `expirytime`, `correlationid`, `causationid` and
+    `traceparent` are registered ones (cloudevents/extensions); the rest is ours. Absent ones are left out.
+    """
+    body = {
+        "specversion": "1.0",
+        "id": str(message.id),
+        "type": message.type,
+        "source": message.source,
+        "subject": message.subject,
+        "time": message.time.isoformat(),
+        "datacontenttype": "application/json",
+        "schemaversion": message.version,
+        "partitionkey": message.key,
+        "exchange": message.exchange,
+        "routingkey": message.routing_key,
+        "headers": dict(message.headers),
+        "priority": message.priority,
+        "expirytime": message.expires_at.isoformat() if message.expires_at else None,
+        "correlationid": str(message.correlation_id) if message.correlation_id else None,
+        "causationid": str(message.causation_id) if message.causation_id else None,
+        "traceparent": message.traceparent,
+        "position": message.position,
+        "data": dict(message.data),
+    }
+    return {name: value for name, value in body.items() if value not in (None, "", {})} | {"data": body["data"]}
+
+
+def from_body(body: Mapping[str, Any]) -> Message:
+    """The message that `to_body` wrote. Raises `InvalidMessage` naming the attribute that is missing or malformed."""
+    read = _Reader(body)
+    return Message(
+        id=read.required("id", UUID),
+        type=read.required("type", str),
+        source=read.optional("source", str) or "",
+        subject=read.optional("subject", str) or "",
+        time=read.required("time", datetime.fromisoformat),
+        version=read.required("schemaversion", int),
+        key=read.required("partitionkey", str),
+        exchange=read.required("exchange", str),
+        routing_key=read.optional("routingkey", str) or "",
+        headers=read.optional("headers", dict) or {},
+        priority=read.optional("priority", int) or 0,
+        expires_at=read.optional("expirytime", datetime.fromisoformat),
+        correlation_id=read.optional("correlationid", UUID),
+        causation_id=read.optional("causationid", UUID),
+        traceparent=read.optional("traceparent", str) or "",
+        position=read.optional("position", int),
+        data=read.required("data", dict),
+    )
+
+
+class _Reader:
+    """Takes attributes out of a body, naming the one that cannot be read."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+
+    def required(self, name: str, read: Any) -> Any:
+        if self._body.get(name) is None:
+            raise InvalidMessage(name, "is missing")
+        return self.optional(name, read)
+
+    def optional(self, name: str, read: Any) -> Any:
+        value = self._body.get(name)
+        if value is None:
+            return None
+        try:
+            return read(value)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InvalidMessage(name, f"cannot be read: {error}") from error

@@ -1,0 +1,76 @@
+"""What the envelope of a message may hold: checked at the door, by name, before anything is stored."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from .errors import InvalidMessage
+from .messages import Message, to_body
+
+MAX_SHORT_BYTES = 255  # AMQP 0-9-1's short string, which names and routing keys are
+MAX_NAME_BYTES = 128
+_NAMES = {"key": MAX_SHORT_BYTES, "routing_key": MAX_SHORT_BYTES, "type": MAX_NAME_BYTES, "exchange": MAX_NAME_BYTES}
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def encode(message: Message) -> str:
+    """The message as the JSON text that is stored. Raises `InvalidMessage` naming what is wrong with the envelope."""
+    _check_names(message)
+    _check_headers(message.headers)
+    _check_times(message)
+    text = _to_json(to_body(message))
+    size, limit = len(text.encode()), settings.BROKER_MAX_MESSAGE_BYTES
+    if size > limit:
+        raise InvalidMessage("message", f"is {size} bytes long, the limit is {limit}")
+    return text
+
+
+def _check_names(message: Message) -> None:
+    limits = {
+        "key": MAX_SHORT_BYTES,
+        "routing_key": MAX_SHORT_BYTES,
+        "type": MAX_NAME_BYTES,
+        "exchange": MAX_NAME_BYTES,
+    }
+    for field, limit in limits.items():
+        value = getattr(message, field)
+        if not isinstance(value, str):
+            raise InvalidMessage(field, f"must be text, not {type(value).__name__}")
+        if not value and field != "routing_key":
+            raise InvalidMessage(field, "is empty")
+        if "\0" in value:
+            raise InvalidMessage(field, "holds a NUL character, which PostgreSQL cannot store")
+        if len(value.encode(errors="replace")) > limit:
+            raise InvalidMessage(field, f"is longer than {limit} bytes")
+
+
+def _check_headers(headers: Mapping[str, Any]) -> None:
+    for name, value in headers.items():
+        if not isinstance(name, str) or not name:
+            raise InvalidMessage("headers", f"a header's name must be text, not {name!r}")
+        if not isinstance(value, str | int):  # a bool is an int
+            raise InvalidMessage(f"headers.{name}", f"must be text, int or bool, not {type(value).__name__}")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InvalidMessage(f"headers.{name}", "does not fit in 64 bits")
+
+
+def _check_times(message: Message) -> None:
+    for field in ("time", "expires_at"):
+        value: datetime | None = getattr(message, field)
+        if value is not None and value.utcoffset() is None:
+            raise InvalidMessage(field, "has no time zone")
+
+
+def _to_json(body: dict[str, Any]) -> str:
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidMessage("data", f"cannot be written as JSON: {error}") from error
+    if _NUL.search(text):
+        raise InvalidMessage("data", "holds a NUL character, which PostgreSQL cannot store")
+    return text

@@ -1,0 +1,50 @@
+"""What can go wrong in the broker, by name."""
+
+
+class BrokerError(Exception):
+    """Base of every error that the broker raises on purpose."""
+
+
+class NotInTransaction(BrokerError):
+    """A message may be published only inside a transaction: it commits or vanishes with the state that it tells of."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class InvalidMessage(BrokerError):
+    """A message that must not be published, or cannot be read; `field` names the part at fault."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {problem}")
+
+
+class PermanentFailure(BrokerError):
+    """Raised by a handler that knows that trying again is useless: the message becomes a dead letter at once."""
+
+
+class LeaseLost(BrokerError):
+    """Somebody else holds the right by now; nothing of this transaction may stand."""
+
+
+class ConcurrentWrite(BrokerError):
+    """The aggregate has moved on since it was loaded: load it again and decide anew."""
+
+    def __init__(self, *, aggregate: str, expected_version: int, actual_version: int) -> None:
+        self.aggregate = aggregate
+        self.expected_version = expected_version
+        self.actual_version = actual_version
+        super().__init__(f"{aggregate} is at version {actual_version}, not {expected_version}")
+
+
+class InvalidTopology(BrokerError):
+    """The topology has mistakes; `problems` lists every one of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("The topology has mistakes:\n" + "\n".join(f"- {problem}" for problem in problems))
+
+
+class AlreadyDecided(BrokerError):
+    """The dead letter is no longer waiting: it was replayed or discarded before."""

@@ -1,0 +1,47 @@
+"""The only way in: a message is written in the transaction that makes it true."""
+
+from django.db import connection, transaction
+
+from . import schemas
+from .current import current_topology
+from .envelope import encode
+from .errors import InvalidMessage, NotInTransaction
+from .hashing import key_hash
+from .messages import Message
+
+CHANNEL = "broker_outbox"
+
+_INSERT = """
+    INSERT INTO broker_outboxmessage (message_id, type, key, exchange, routing_key, body)
+    VALUES (%s, %s, %s, %s, %s, %s)
+"""
+
+
+def publish(message: Message) -> None:
+    """Publish `message` with the current transaction: it is routed at least once if that commits, never if not.
+
+    Waits for other transactions that publish under the same key, so that the order of a key's messages is the order
+    of their commits. Raises `NotInTransaction`, or `InvalidMessage` naming the field.
+    """
+    if not connection.in_atomic_block:
+        raise NotInTransaction
+    schemas.validate(message)
+    body = encode(message)
+    if message.exchange not in {exchange.name for exchange in current_topology().exchanges}:
+        raise InvalidMessage("exchange", f"there is no exchange {message.exchange!r}")
+    with connection.cursor() as cursor:
+        # The lock comes before the row's id is drawn: ids of one key are then in commit order.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key_hash(message.key)])
+        cursor.execute(_INSERT, [message.id, message.type, message.key, message.exchange, message.routing_key, body])
+    _hint_on_commit()
+
+
+def _hint_on_commit() -> None:
+    if not any(callback[1] is _hint for callback in connection.run_on_commit):
+        transaction.on_commit(_hint, robust=True)
+
+
+def _hint() -> None:
+    """Wake the relay. Only a hint (it polls too), so its own commit need not wait for the disk."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('synchronous_commit', 'off', true), pg_notify(%s, '')", [CHANNEL])

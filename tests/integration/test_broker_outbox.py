@@ -1,0 +1,155 @@
+"""Publishing: in a transaction or not at all."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from pydantic import BaseModel, ConfigDict
+
+from broker import schemas
+from broker.errors import InvalidMessage, NotInTransaction
+from broker.messages import Message, from_body
+from broker.models import OutboxMessage
+from broker.outbox import publish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@schemas.register("sample.noted", version=1)
+class SampleNoted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    n: int
+    text: str = ""
+
+
+def sample(**changes: Any) -> Message:
+    given: dict[str, Any] = {
+        "type": "sample.noted",
+        "data": {"n": 1},
+        "key": "sample:1",
+        "exchange": "catalog",
+        "routing_key": "sample.noted",
+    }
+    return Message(**(given | changes))
+
+
+def test_it_stores_the_message_with_the_transaction() -> None:
+    message = sample(headers={"urgency": "high", "shards": 3, "dry": True})
+    with transaction.atomic():
+        publish(message)
+
+    row = OutboxMessage.objects.get()
+    assert (row.message_id, row.key, row.position, row.relayed_at) == (message.id, "sample:1", None, None)
+    assert from_body(row.body) == message
+
+
+def test_it_refuses_to_publish_outside_a_transaction() -> None:
+    with pytest.raises(NotInTransaction):
+        publish(sample())
+
+
+def test_a_rolled_back_transaction_leaves_nothing() -> None:
+    with transaction.atomic():
+        publish(sample())
+        transaction.set_rollback(True)
+
+    assert not OutboxMessage.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "problem"),
+    [
+        ({"type": "sample.unheard"}, "type", "no schema is registered for 'sample.unheard' version 1"),
+        ({"version": 2}, "type", "no schema is registered for 'sample.noted' version 2"),
+        ({"data": {"n": "many"}}, "data.n", "valid integer"),
+        ({"data": {"n": 1, "extra": 2}}, "data.extra", "not permitted"),
+        ({"data": {"n": 1, "text": "a\x00b"}}, "data", "NUL"),
+        ({"data": {"n": 1, "text": "\ud800"}}, "data", "surrogates not allowed"),
+        ({"key": "a\x00b"}, "key", "NUL"),
+        ({"exchange": "nowhere"}, "exchange", "there is no exchange 'nowhere'"),
+        ({"key": ""}, "key", "is empty"),
+        ({"routing_key": "é" * 128}, "routing_key", "longer than 255 bytes"),
+        ({"headers": {"shards": 1.5}}, "headers.shards", "must be text, int or bool, not float"),
+        ({"headers": {"shards": 2**63}}, "headers.shards", "64 bits"),
+        ({"headers": {1: "x"}}, "headers", "name must be text"),
+        ({"expires_at": datetime(2030, 1, 1)}, "expires_at", "no time zone"),  # noqa: DTZ001 (that is the point)
+        ({"data": {"n": 1, "text": "x" * 1_100_000}}, "message", "the limit is 1100000"),
+    ],
+)
+def test_it_refuses_an_invalid_message_by_name(changes: dict[str, Any], field: str, problem: str) -> None:
+    with transaction.atomic(), pytest.raises(InvalidMessage) as refused:
+        publish(sample(**changes))
+
+    assert refused.value.field == field
+    assert problem in str(refused.value)
+    assert not OutboxMessage.objects.exists()
+
+
+def test_the_longest_routing_key_is_accepted() -> None:
+    with transaction.atomic():
+        publish(sample(routing_key="x" * 255))
+
+    assert OutboxMessage.objects.count() == 1
+
+
+def test_ids_of_one_key_are_in_commit_order_under_concurrent_publishers() -> None:
+    # Given eight threads that each note, under one key, how many notes they see committed before theirs
+    def work() -> None:
+        for _ in range(10):
+            with transaction.atomic():
+                message = sample(data={"n": 0})
+                publish(message)
+                # Whoever holds the key's lock sees every earlier publisher's row, committed
+                seen = OutboxMessage.objects.exclude(message_id=message.id).count()
+                OutboxMessage.objects.filter(message_id=message.id).update(body={"seen": seen})
+
+    in_threads(work, 8)
+
+    # Then the number seen is the row's place in id order
+    bodies = OutboxMessage.objects.order_by("id").values_list("body", flat=True)
+    assert [body["seen"] for body in bodies] == list(range(80))
+
+
+def test_other_keys_do_not_wait() -> None:
+    with transaction.atomic():
+        publish(sample(key="sample:held"))
+        in_threads(lambda: publish_alone(sample(key="sample:free")), 1)
+
+    assert OutboxMessage.objects.count() == 2
+
+
+def test_the_relay_is_woken_once_for_a_transaction_with_many_messages() -> None:
+    with transaction.atomic():
+        for _ in range(3):
+            publish(sample())
+        assert len(connection.run_on_commit) == 1
+
+
+def publish_alone(message: Message) -> None:
+    with transaction.atomic():
+        publish(message)
+
+
+def in_threads(work: Callable[[], None], count: int) -> None:
+    """Run `work` in `count` threads at once; the first error is raised here."""
+    errors: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:  # handed to the test's own thread
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=guarded) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    if errors:
+        raise errors[0]
