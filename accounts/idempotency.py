@@ -52,10 +52,10 @@ def idempotent(operation: Operation) -> Operation:
 
 def _claim(user_id: int, key: str, digest: str) -> bool:
     """Insert the key; wait for whoever is inserting it right now. False when it is there already."""
-    table = IdempotencyKey._meta.db_table  # noqa: SLF001  # Django documents _meta
     with connection.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{table}" (user_id, key, request_digest) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING',
+            "INSERT INTO accounts_idempotencykey (user_id, key, request_digest) VALUES (%s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
             [user_id, key, digest],
         )
         return cursor.rowcount == 1

@@ -144,7 +144,9 @@ class Release(models.Model):
     synopsis = models.TextField(blank=True, max_length=2000)
     season = models.PositiveSmallIntegerField(null=True, blank=True)
     episode = models.PositiveSmallIntegerField(null=True, blank=True)
+    # The newest upload, and the newest one that is encoded: viewers keep the second while the first is on its way.
     asset = models.OneToOneField(Asset, models.SET_NULL, null=True, blank=True, related_name="release")
+    playable = models.OneToOneField(Asset, models.SET_NULL, null=True, blank=True, related_name="playable_release")
     starts_at = models.DateTimeField(null=True, blank=True)  # a live event's
     expires_at = models.DateTimeField(null=True, blank=True)
     scheduled_at = models.DateTimeField(null=True, blank=True)

@@ -81,6 +81,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('asset', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='release', to='catalog.asset')),
+                ('playable', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='playable_release', to='catalog.asset')),
                 ('title', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='catalog.title')),
             ],
         ),

@@ -1,0 +1,79 @@
+"""Why the catalog refuses something; each name is part of the API."""
+
+from accounts.problems import Problem
+
+
+class NotAllowed(Problem):
+    """The actor's role in the studio does not include this."""
+
+    status = 403
+    slug = "not-allowed"
+    title = "You may not do this"
+
+
+class NotFound(Problem):
+    """There is no such release, title or studio."""
+
+    status = 404
+    slug = "not-found"
+    title = "There is no such thing"
+
+
+class IllegalTransition(Problem):
+    """The life of a release has no such step."""
+
+    status = 409
+    slug = "illegal-transition"
+    title = "The release is not in a state that allows this"
+
+
+class AlreadyPublished(IllegalTransition):
+    """A release is published once."""
+
+    slug = "already-published"
+    title = "The release is published already"
+
+
+class AlreadyRecalled(IllegalTransition):
+    """A release is recalled once, and for good."""
+
+    slug = "already-recalled"
+    title = "The release is recalled already"
+
+
+class StillEncoding(IllegalTransition):
+    """Its video is not encoded yet."""
+
+    slug = "still-encoding"
+    title = "The video is still being encoded"
+
+
+class EncodingHasFailed(IllegalTransition):
+    """Its video could not be encoded."""
+
+    slug = "encoding-failed"
+    title = "The video could not be encoded"
+
+
+class InvalidRelease(Problem):
+    """A release, title or studio was described with values that make no sense."""
+
+    status = 422
+    slug = "invalid-release"
+    title = "The release is not complete or not possible"
+
+
+class InvalidUpload(Problem):
+    """The uploaded file cannot be used; the message tells the studio why."""
+
+    status = 422
+    slug = "invalid-upload"
+    title = "The file cannot be used"
+
+
+class UploadTooLarge(InvalidUpload):
+    """The uploaded file is over the limit."""
+
+    status = 413
+    slug = "upload-too-large"
+    title = "The file is too large"

@@ -1,0 +1,143 @@
+"""The messages that the catalog publishes, and their schemas."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from broker.messages import Message
+from broker.schemas import register
+
+from .models import Asset, Category, Release
+
+SOURCE = "/marquee/catalog"
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@register("release.published", 1)
+@register("release.updated", 1)
+class ReleaseData(_Data):
+    """A release as subscribers see it, at `version` of its aggregate."""
+
+    release_id: UUID
+    version: int
+    kind: str
+    headline: str
+    synopsis: str
+    title_slug: str
+    title_name: str
+    title_type: str
+    category: str
+    category_label: str
+    studio_slug: str
+    studio_name: str
+    maturity: int
+    season: int | None
+    episode: int | None
+    url: str
+    image: str
+    published_at: AwareDatetime
+    starts_at: AwareDatetime | None
+    expires_at: AwareDatetime | None
+
+
+@register("release.recalled", 1)
+class RecalledReleaseData(ReleaseData):
+    """A release that was taken back, with the studio's reason."""
+
+    reason: str
+
+
+@register("asset.attached", 1)
+class AssetAttachedData(_Data):
+    """A video is waiting for the encoder."""
+
+    asset_id: UUID
+    release_id: UUID
+
+
+def release_published(release: Release) -> Message:
+    """Tell subscribers of a new release."""
+    return _about(release, "release.published", {})
+
+
+def release_updated(release: Release) -> Message:
+    """Tell subscribers that a published release has changed."""
+    return _about(release, "release.updated", {})
+
+
+def release_recalled(release: Release, *, reason: str) -> Message:
+    """Tell subscribers that a release was taken back."""
+    return _about(release, "release.recalled", {"reason": reason})
+
+
+def asset_attached(release: Release, asset: Asset) -> Message:
+    """Ask for the asset to be encoded."""
+    key = release_key(release.pk)
+    data = {"asset_id": str(asset.pk), "release_id": str(release.pk)}
+    return Message(
+        type="asset.attached",
+        source=SOURCE,
+        subject=key,
+        key=key,
+        exchange="media",
+        routing_key="asset.attached",
+        data=data,
+    )
+
+
+def release_key(release_id: UUID) -> str:
+    """The aggregate's name, by which its messages are ordered, too."""
+    return f"release:{release_id}"
+
+
+def _about(release: Release, type_: str, further: dict[str, Any]) -> Message:
+    key = release_key(release.pk)
+    return Message(
+        type=type_,
+        source=SOURCE,
+        subject=key,
+        key=key,
+        exchange="catalog",
+        routing_key=f"{type_}.{release.title.category}",
+        data={**release_data(release), **further},
+    )
+
+
+def release_data(release: Release) -> dict[str, Any]:
+    """The release in JSON types; see `ReleaseData`."""
+    title = release.title
+    return {
+        "release_id": str(release.pk),
+        "version": release.version,
+        "kind": release.kind,
+        "headline": release.headline,
+        "synopsis": release.synopsis,
+        "title_slug": title.slug,
+        "title_name": title.name,
+        "title_type": title.type,
+        "category": title.category,
+        "category_label": Category(title.category).label,
+        "studio_slug": title.studio.slug,
+        "studio_name": title.studio.name,
+        "maturity": title.maturity,
+        "season": release.season,
+        "episode": release.episode,
+        "url": f"/titles/{title.slug}/",
+        "image": _image(release),
+        **{name: _iso(getattr(release, name)) for name in ("published_at", "starts_at", "expires_at")},
+    }
+
+
+def _image(release: Release) -> str:
+    """The title's poster, or a frame of the video, or nothing."""
+    if release.title.poster:
+        return release.title.poster.url
+    return release.playable.poster.url if release.playable and release.playable.poster else ""
+
+
+def _iso(moment: Any) -> str | None:
+    return moment.isoformat() if moment else None

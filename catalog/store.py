@@ -1,0 +1,107 @@
+"""How a release is loaded and stored: its events are the truth, its row and its messages follow from them.
+
+A command does all of it in one transaction. The row's lock serialises writers of one release; the expected version
+catches whoever would write without it.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from accounts.models import User
+from broker import event_store
+from broker.messages import Message
+from broker.outbox import publish
+
+from . import events as messages
+from .errors import NotFound
+from .models import Release
+from .release import DETAILS, Event, ReleaseState, Stage, evolve, replay
+
+Decision = Callable[[ReleaseState], list[Event]]
+MOMENTS = frozenset({"starts_at", "expires_at"})
+
+
+def locked_release(release_id: UUID | str) -> Release:
+    """The release, with its title, studio and assets, locked until the transaction ends. Raises `NotFound`."""
+    releases = Release.objects.select_for_update(of=("self",)).select_related("title__studio", "asset", "playable")
+    release = releases.filter(pk=release_id).first()
+    if release is None:
+        raise NotFound("There is no such release.")
+    return release
+
+
+def state_of(release_id: UUID) -> ReleaseState:
+    """The state that the stored events add up to."""
+    stored = event_store.load(messages.release_key(release_id))
+    return replay(Event(event.type, event.data) for event in stored)
+
+
+def decide_and_store(release: Release, decision: Decision, *, actor: User | None) -> Sequence[Event]:
+    """Run `decision` on the release's state; store the events, project them into the row, publish their messages.
+
+    Raises whatever the decision refuses with, and `broker.errors.ConcurrentWrite`.
+    """
+    before = state_of(release.pk)
+    events = decision(before)
+    if not events:
+        return events
+    metadata = {"actor": actor.pk if actor else None}
+    event_store.append(
+        aggregate=messages.release_key(release.pk),
+        events=[event_store.NewEvent(type=event.type, data=event.data, metadata=metadata) for event in events],
+        expected_version=before.version,
+    )
+    after = before
+    for event in events:
+        after = evolve(after, event)
+    project(release, after)
+    for event in events:
+        for message in _messages(release, event, before):
+            publish(message)
+    return events
+
+
+def project(release: Release, state: ReleaseState) -> None:
+    """Write the state into the release's row."""
+    release.state = state.stage.value
+    release.version = state.version
+    release.kind = state.kind
+    for name in DETAILS:
+        value = state.details[name]
+        setattr(release, name, _moment(value) if name in MOMENTS else value)
+    release.asset_id = _uuid(state.asset)
+    release.playable_id = _uuid(state.playable)
+    release.scheduled_at = _moment(state.scheduled_at)
+    release.published_at = _moment(state.published_at)
+    release.updated_at = Now()
+    release.save()
+    release.refresh_from_db(fields=["updated_at", "created_at"])
+
+
+def _messages(release: Release, event: Event, before: ReleaseState) -> list[Message]:
+    """What the world is told of an event."""
+    match event.type:
+        case "release.published":
+            return [messages.release_published(release)]
+        case "release.updated":
+            return [messages.release_updated(release)]
+        case "release.encoded" if before.stage is Stage.PUBLISHED and before.playable is None:
+            return [messages.release_updated(release)]  # what was only announced can be played now
+        case "release.recalled":
+            return [messages.release_recalled(release, reason=event.data["reason"])]
+        case "release.asset_attached" if release.asset is not None:
+            return [messages.asset_attached(release, release.asset)]
+        case _:
+            return []
+
+
+def _moment(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return UUID(value) if value else None
