@@ -8,3 +8,7 @@ class OttConfig(AppConfig):
 
     name = "ott"
     verbose_name = "Marquee"
+
+    def ready(self) -> None:
+        """Make our Celery app the one that every process sends its wake-ups with."""
+        from . import celery  # noqa: F401, PLC0415 - it reads the settings

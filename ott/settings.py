@@ -1,5 +1,6 @@
 """Every setting, typed and in one file. A start with a wrong one fails with a list of all that is wrong."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ from csp.constants import NONE, SELF
 from environs import Env
 
 from ott.embedded.discovery import running_servers
+from ott.logging import logging_config
+from ott.settings_report import explain, problems
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env(eager=False)  # gathers errors; env.seal() at the end raises them together
+env = Env(eager=False)  # gathers errors; the end of this file reports them together
 env.read_env(BASE_DIR / ".env", recurse=False)
 
 # --- What this process is ------------------------------------------------------------------------------------------
@@ -24,16 +27,17 @@ OTT_PROCESS = env.str("OTT_PROCESS", "command")  # web, broker, worker, beat or 
 
 # --- Servers -------------------------------------------------------------------------------------------------------
 _embedded = running_servers(OTT_DATA_DIR)
-DATABASE_URL = env.str("DATABASE_URL", _embedded.database_url)
-REDIS_URL = env.str("REDIS_URL", _embedded.redis_url)
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", f"{REDIS_URL}/0")
-BROKER_STREAMS = env.str("BROKER_STREAMS", "postgres")
+DATABASE_URL = env.str("DATABASE_URL", "") or _embedded.database_url
+REDIS_URL = env.str("REDIS_URL", "") or _embedded.redis_url
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+BROKER_STREAMS = env.str("BROKER_STREAMS", "") or "postgres"
 
-_database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL or "postgres://unset")}
-_database["CONN_HEALTH_CHECKS"] = True
+_database: dict[str, Any] = {}
+with suppress(ValueError):  # reported at the end
+    _database.update(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
 if OTT_PROCESS == "web":
     # Many short-lived uses from a thread pool; the other processes hold their few connections for life.
-    _database["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 16, "timeout": 10}}
+    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 16, "timeout": 10}
 else:
     _database["CONN_MAX_AGE"] = None
 DATABASES = {"default": _database}
@@ -41,10 +45,16 @@ DATABASES = {"default": _database}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [f"{REDIS_URL}/0"], "prefix": "live"},
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "live"},
     },
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{REDIS_URL}/1"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "cache",
+    },
+}
 
 # --- Applications --------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -121,7 +131,22 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "ott.celery:Scheduler"
+# A wake-up that waited longer than its period is of no use to anybody: the next one is there.
+CELERY_BEAT_SCHEDULE = {
+    "wake-work-items": {
+        "task": "broker.wake_work_items",
+        "schedule": 5.0,
+        "options": {"queue": "urgent", "expires": 5},
+    },
+    "publish-due-releases": {
+        "task": "catalog.publish_due_releases",
+        "schedule": 1.0,
+        "options": {"queue": "urgent", "expires": 5},
+    },
+}
 
 # --- Media ---------------------------------------------------------------------------------------------------------
 MEDIA_ROOT = OTT_DATA_DIR / "media"
@@ -165,7 +190,7 @@ EMAIL_BACKEND = env.str("OTT_EMAIL_BACKEND", "django.core.mail.backends.console.
 DEFAULT_FROM_EMAIL = env.str("OTT_FROM_EMAIL", "Marquee <hello@marquee.example>")
 
 # --- Security ------------------------------------------------------------------------------------------------------
-SECRET_KEY = env.str("OTT_SECRET_KEY", _embedded.secret_key)
+SECRET_KEY = env.str("OTT_SECRET_KEY", "") or _embedded.secret_key
 ALLOWED_HOSTS = env.list("OTT_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("OTT_TRUSTED_ORIGINS", [])
 SESSION_COOKIE_HTTPONLY = True
@@ -192,4 +217,16 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-env.seal()
+# --- Logs ----------------------------------------------------------------------------------------------------------
+LOGGING = logging_config(level=env.str("OTT_LOG_LEVEL", "INFO"), as_json=PRODUCTION)
+
+if _problems := problems(
+    env,
+    production=PRODUCTION,
+    debug=DEBUG,
+    secret_key=SECRET_KEY,
+    database=_database,
+    redis_url=REDIS_URL,
+    streams=BROKER_STREAMS,
+):
+    raise SystemExit(explain(_problems))

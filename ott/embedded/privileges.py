@@ -36,6 +36,11 @@ def give_to_server_user(path: Path) -> None:
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
+def give_passage(folder: Path) -> None:
+    """Let the servers' user walk through `folder`, which is ours; nobody may list it."""
+    folder.chmod(0o711)  # noqa: S103 - execute is the point
+
+
 def server_command(command: list[str], death_signal: signal.Signals | None = signal.SIGINT) -> list[str]:
     """`command`, wrapped so that it runs unprivileged and, on Linux, gets `death_signal` when we die.
 

@@ -1,0 +1,35 @@
+"""Celery: it wakes workers, and keeps time. The truth about work is in PostgreSQL, in `broker.WorkItem`."""
+
+import os
+import warnings
+from typing import Any
+
+from celery import Celery, beat
+from celery.signals import heartbeat_sent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ott.settings")
+
+# Celery warns of root because of pickle, which we do not accept; the embedded servers drop it by themselves.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+
+app = Celery("ott")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@heartbeat_sent.connect
+def _worker_is_alive(**_: Any) -> None:
+    from .heartbeats import mark_alive  # noqa: PLC0415 - Django is not set up when this module is imported
+
+    mark_alive()
+
+
+class Scheduler(beat.Scheduler):
+    """Beat in memory (intervals need no file that a kill could spoil), which says that it is alive."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due; seconds until the next look."""
+        from .heartbeats import mark_alive  # noqa: PLC0415 - as above
+
+        mark_alive()
+        return float(super().tick(*args, **kwargs))

@@ -1,0 +1,78 @@
+"""What is wrong with the settings, all of it at once, in words that say what to do."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import Env, EnvValidationError
+
+STREAM_ENGINES = ("postgres",)
+EXPLICIT_IN_PRODUCTION = ("OTT_SECRET_KEY", "OTT_ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL")
+
+
+def problems(
+    env: Env,
+    *,
+    production: bool,
+    debug: bool,
+    secret_key: str,
+    database: Mapping[str, Any],
+    redis_url: str,
+    streams: str,
+) -> list[str]:
+    """One sentence for each setting that is wrong or missing.
+
+    `database` is Django's dictionary, without ENGINE when the address was not understood.
+    """
+    return [
+        *_malformed(env),
+        *_servers(database, redis_url),
+        *_engine(streams),
+        *(_production(debug=debug) if production else _secret(secret_key)),
+    ]
+
+
+def explain(found: list[str]) -> str:
+    """The report that a start with wrong settings ends with."""
+    return "\n".join(["Marquee cannot start with these settings:", *(f"  - {line}" for line in found)])
+
+
+def _malformed(env: Env) -> Iterator[str]:
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        for name, messages in error.error_messages.items():
+            yield f"{name}: {' '.join(messages)}"
+
+
+def _servers(database: Mapping[str, Any], redis_url: str) -> Iterator[str]:
+    hint = "run `make up`, or set DATABASE_URL and REDIS_URL"
+    given = os.environ.get("DATABASE_URL")
+    if "ENGINE" not in database:
+        yield "DATABASE_URL: not a database's address (postgres://…)." if given else f"DATABASE_URL is missing: {hint}."
+    elif not str(database["ENGINE"]).endswith("postgresql"):
+        yield "DATABASE_URL: only PostgreSQL will do (postgres://…)."
+    if not redis_url:
+        yield f"REDIS_URL is missing: {hint}."
+    elif urlsplit(redis_url).scheme not in {"redis", "rediss"}:
+        yield "REDIS_URL: not a Redis address (redis://… or rediss://…)."
+
+
+def _engine(streams: str) -> Iterator[str]:
+    scheme = streams.partition("://")[0]
+    if scheme not in STREAM_ENGINES:
+        yield f"BROKER_STREAMS: there is no stream engine {scheme!r}; there is {', '.join(STREAM_ENGINES)}."
+
+
+def _secret(secret_key: str) -> Iterator[str]:
+    if not secret_key:
+        yield "OTT_SECRET_KEY is missing: `make up` makes one; with servers of your own, set a long random one."
+
+
+def _production(*, debug: bool) -> Iterator[str]:
+    for name in EXPLICIT_IN_PRODUCTION:
+        if not os.environ.get(name):
+            yield f"{name} must be given explicitly when OTT_PRODUCTION is on."
+    if debug:
+        yield "OTT_DEBUG must be off when OTT_PRODUCTION is on."

@@ -1,0 +1,76 @@
+"""What every test shares: the servers it needs, the count of tests, and no silent skipping in CI.
+
+Nothing else may be imported at the top: Django is set up here, before the conftest files of the subfolders are read.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import django
+import pytest
+from django.db import connection
+from django.test import override_settings
+
+if not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
+    raise SystemExit(
+        "The tests need servers of their own: run `make test`, or `python -m ott.embedded exec -- pytest tests/unit`."
+    )
+os.environ["DJANGO_SETTINGS_MODULE"] = "ott.settings"
+django.setup()
+
+IN_CI = os.environ.get("CI") == "true"
+not_run: list[str] = []
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
+    """The number of tests collected in each folder of tests/."""
+    here = Path(__file__).parent
+    counts = Counter(item.path.relative_to(here).parts[0] for item in items)
+    return [f"  tests/{folder}: {count}" for folder, count in sorted(counts.items())]
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember what was left out."""
+    not_run.extend(f"deselected: {item.nodeid}" for item in items)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Remember files that skipped themselves."""
+    if report.skipped:
+        not_run.append(f"skipped: {report.nodeid}")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember tests that were skipped or expected to fail."""
+    if report.skipped or hasattr(report, "wasxfail"):
+        not_run.append(f"{'xfail' if hasattr(report, 'wasxfail') else 'skipped'}: {report.nodeid}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI, a run that left something out has failed."""
+    if IN_CI and not_run and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what made the run fail in CI."""
+    if IN_CI and not_run:
+        terminalreporter.section("not run, which CI does not allow", red=True)
+        for line in not_run:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """A real password hash costs a fifth of a second on purpose; tests make hundreds."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """The environment for processes that a test starts on its own test database."""
+    server = os.environ["DATABASE_URL"].rpartition("/")[0]
+    return {**os.environ, "DATABASE_URL": f"{server}/{connection.settings_dict['NAME']}"}
