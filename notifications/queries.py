@@ -172,6 +172,27 @@ def viewer_state(*, viewer_id: int) -> ViewerState:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ReadNews:
+    """Everything that a viewer has read, for a tab that fell behind."""
+
+    version: int
+    ids: list[int]
+    positions: dict[str, int]
+    unread: int
+
+
+def read_news(*, viewer_id: int) -> ReadNews:
+    """All marks, and the newest items, that the viewer has read."""
+    row = _rows("read_state", viewer_id)[0]
+    return ReadNews(
+        version=row["version"],
+        ids=json.loads(row["ids"]),
+        positions=json.loads(row["positions"]),
+        unread=unread_count(viewer_id=viewer_id),
+    )
+
+
 def format_epoch(epoch: UUID, entitlement_version: int) -> str:
     """What a client hands back to resume: another database or another entitlement makes another string."""
     return f"{epoch}.{entitlement_version}"
@@ -191,7 +212,7 @@ def _entries(statement: str, viewer_id: int, **parameters: object) -> list[Inbox
 
 def _rows(statement: str, viewer_id: int, **parameters: object) -> list[dict[str, Any]]:
     """Run `sql/<statement>.sql` for one viewer."""
-    bound = {"viewer_id": viewer_id, "kids_max_maturity": KIDS_MAX_MATURITY, **parameters}
+    bound: dict[str, Any] = {"viewer_id": viewer_id, "kids_max_maturity": KIDS_MAX_MATURITY, **parameters}
     with connection.cursor() as cursor:
         cursor.execute(sql.load(statement), bound)
         names = [column.name for column in cursor.description]

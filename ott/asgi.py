@@ -1,9 +1,32 @@
-"""The ASGI application: pages and API by Django, live connections by Channels."""
+"""The ASGI application: pages and API by Django, live connections by `notifications.live`."""
 
 import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ott.settings")
+pages = get_asgi_application()  # sets Django up: what follows needs the models
 
-application = get_asgi_application()
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+
+from notifications.live.gateway import gateway, stop_gateway  # noqa: E402
+from notifications.live.routing import websocket_urlpatterns  # noqa: E402
+
+
+async def lifespan(
+    scope: Mapping[str, Any],
+    receive: Callable[[], Awaitable[Mapping[str, Any]]],
+    send: Callable[[Mapping[str, Any]], Awaitable[None]],
+) -> None:
+    """Start the live gateway with the server and stop it with the server (the ASGI lifespan protocol, 2.0)."""
+    await receive()
+    gateway()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await stop_gateway()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan})

@@ -11,6 +11,8 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from .posted import Posted
+
 GROUP = "live"
 SEND_SECONDS = 5.0
 
@@ -50,6 +52,11 @@ def send_to_hubs(message: Mapping[str, Any]) -> bool:
         logger.warning("A live hint was not sent; the hubs will find out by themselves", exc_info=True)
         return False
     return True
+
+
+def push_live(posted: Posted) -> bool:
+    """Tell the hubs of a posting: one message, whatever the audience. False when Redis could not be told."""
+    return send_to_hubs(posted.to_message())
 
 
 def on_commit_push_read(

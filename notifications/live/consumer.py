@@ -1,0 +1,108 @@
+"""The socket at `/ws/live/`: one coroutine that reads a client's frames, and one that writes.
+
+A plain ASGI application rather than a Channels consumer: that would open a channel of its own, or hop through a
+thread, for every frame. The one channel of this process belongs to the gateway.
+"""
+
+import asyncio
+import logging
+import time
+
+from django.conf import settings
+
+from notifications.commands import mark_read
+
+from . import metrics
+from .auth import Receive, Scope, Send, identify
+from .connection import Connection, Identity
+from .gateway import gateway
+from .hub import Hub
+from .protocol import Ack, BadFrame, Close, ErrorFrame, Pong, ReadNotice, ReadRequest, Resume, parse
+from .resume import resume
+from .threads import in_thread
+
+logger = logging.getLogger(__name__)
+
+
+async def live_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one client until it leaves, or has to."""
+    await receive()  # websocket.connect
+    try:
+        identity = await identify(scope)
+    except Exception:
+        logger.warning("A socket could not be authenticated", exc_info=True)
+        await _refuse(send, Close.TRY_AGAIN)
+        return
+    if identity is None:
+        await _refuse(send, Close.SIGNED_OUT)
+        return
+    await send({"type": "websocket.accept"})
+    await _serve(identity, receive, send)
+
+
+async def _refuse(send: Send, code: Close) -> None:
+    """Accept and close: a browser's script is told the code of an open socket only."""
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": int(code)})
+
+
+async def _serve(identity: Identity, receive: Receive, send: Send) -> None:
+    hub = gateway().hub
+    connection = Connection(identity, send)
+    writer = asyncio.create_task(connection.write_all())
+    hub.join(connection)
+    try:
+        await _read_all(hub, connection, receive)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if not connection.is_closing or task is None:
+            raise
+        task.uncancel()  # it was `Connection.close` that ended the reading
+    finally:
+        hub.leave(connection)
+        writer.cancel()
+    await connection.say_goodbye()
+
+
+async def _read_all(hub: Hub, connection: Connection, receive: Receive) -> None:
+    """Handle the client's frames until it leaves or is to be closed."""
+    while not connection.is_closing:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text")
+        if len(text or message.get("bytes") or "") > settings.LIVE_MAX_FRAME_BYTES:
+            connection.close(Close.TOO_BIG, "too-big")
+        elif not connection.may_send():
+            connection.close(Close.FLOODING, "flooding")
+        else:
+            await _handle(hub, connection, text)
+
+
+async def _handle(hub: Hub, connection: Connection, text: str | None) -> None:
+    try:
+        frame = parse(text)
+    except BadFrame as bad:
+        connection.offer(ErrorFrame(code=bad.code, detail=bad.detail).model_dump_json())
+        return
+    try:
+        match frame:
+            case Resume():
+                await resume(hub, connection, frame)
+            case ReadRequest():
+                await _read(connection, frame)
+            case Ack():
+                metrics.acknowledged.inc()
+            case Pong():
+                connection.last_pong = time.monotonic()
+    except Exception:
+        logger.warning("A %s frame could not be served", frame.type, exc_info=True)
+        connection.close(Close.TRY_AGAIN, "failed")
+
+
+async def _read(connection: Connection, frame: ReadRequest) -> None:
+    """Mark as read. What changed comes to all tabs, this one too; if nothing did, this one gets the count."""
+    viewer_id = connection.identity.viewer_id
+    read = await in_thread(mark_read, viewer_id=viewer_id, ids=frame.ids, positions=frame.positions)
+    if read.version is None:
+        connection.offer(ReadNotice(ids=[], positions={}, unread=read.unread).model_dump_json())

@@ -1,0 +1,145 @@
+"""Everything live of one web process: the hub, and the loops that feed it and keep it honest."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from notifications.queries import ReadNews, read_news
+
+from . import tick
+from .healing import Healer
+from .hub import Hub
+from .posted import Posted
+from .protocol import Close
+from .push import GROUP
+from .threads import in_thread
+
+RETRY_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class Gateway:
+    """One for each event loop that serves live connections; starts with the first of them."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self._healer = Healer(self.hub)
+        self._tasks = [
+            asyncio.create_task(loop, name=name)
+            for name, loop in {
+                "live-deliver": self.hub.deliver_all(),
+                "live-heal": self._healer.run(),
+                "live-tick": tick.run(self.hub),
+                "live-feed": self._listen(),
+                "live-probe": self._probe(),
+                "live-heartbeat": self._heartbeat(),
+            }.items()
+        ]
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """Close every connection with 1012 and end the loops."""
+        for connection in list(self.hub.connections):
+            connection.close(Close.RESTARTING, "restarting")
+        for task in [*self._tasks, *self._errands]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._errands, return_exceptions=True)
+
+    # --- hints -----------------------------------------------------------------------------------------------------
+    async def _listen(self) -> None:
+        """Take hints from the channel layer, for ever, through whatever happens to Redis.
+
+        The layer subscribes again by itself after a broken connection. What it does not notice is a subscription that
+        is silently gone; but every process sends a probe each tick, so silence means just that: begin anew.
+        """
+        layer = get_channel_layer()
+        while True:
+            try:
+                channel = await layer.new_channel()
+                await layer.group_add(GROUP, channel)
+                while True:
+                    async with asyncio.timeout(3 * settings.LIVE_TICK_SECONDS):
+                        message = await layer.receive(channel)
+                    self._take(message)
+            except Exception as error:
+                logger.warning("Live hints are interrupted (%s); the tick heals meanwhile", repr(error))
+                with suppress(Exception):  # it says goodbye to a server that may be gone
+                    await layer.flush()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _probe(self) -> None:
+        layer = get_channel_layer()
+        while True:
+            await asyncio.sleep(settings.LIVE_TICK_SECONDS)
+            try:
+                await layer.group_send(GROUP, {"type": "live.probe"})
+            except Exception as error:
+                logger.warning("Redis does not answer: %s", error)
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        match message["type"]:
+            case "live.posted":
+                self.hub.accept(Posted.from_message(message))
+                self._healer.look()
+            case "live.read":
+                news = ReadNews(message["version"], message["ids"], message["positions"], message["unread"])
+                if not self.hub.tell_read(message["viewer"], news):
+                    self._run_errand(self._tell_all_read(message["viewer"]))
+            case "live.entitlement":
+                self._run_errand(tick.check_viewer(self.hub, message["viewer"]))
+
+    async def _tell_all_read(self, viewer_id: int) -> None:
+        news = await in_thread(read_news, viewer_id=viewer_id)
+        for connection in self.hub.of_viewer(viewer_id):
+            connection.read_version = min(connection.read_version, news.version - 1)
+        self.hub.tell_read(viewer_id, news)
+
+    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._end_errand)
+
+    def _end_errand(self, task: asyncio.Task[None]) -> None:
+        self._errands.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.warning("The tick has to do it: %s", error)
+
+    # --- heartbeat -------------------------------------------------------------------------------------------------
+    async def _heartbeat(self) -> None:
+        """Ping each connection at its own time, and close those that have not answered for two intervals."""
+        interval: float = settings.LIVE_HEARTBEAT_SECONDS
+        while True:
+            await asyncio.sleep(min(1.0, interval / 5))
+            now = time.monotonic()
+            for connection in list(self.hub.connections):
+                if now - connection.last_pong > 2 * interval:
+                    connection.close(Close.NO_PONG, "no-pong")
+                elif now >= connection.next_ping:
+                    connection.next_ping = now + interval
+                    self.hub.ping(connection)
+
+
+_gateways: WeakKeyDictionary[asyncio.AbstractEventLoop, Gateway] = WeakKeyDictionary()
+
+
+def gateway() -> Gateway:
+    """The running loop's gateway, started if need be."""
+    loop = asyncio.get_running_loop()
+    if loop not in _gateways:
+        _gateways[loop] = Gateway()
+    return _gateways[loop]
+
+
+async def stop_gateway() -> None:
+    """Stop the running loop's gateway, if there is one."""
+    running = _gateways.pop(asyncio.get_running_loop(), None)
+    if running is not None:
+        await running.stop()

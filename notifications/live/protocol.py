@@ -1,0 +1,159 @@
+"""The frames of the live protocol, as `docs/live-protocol.md` describes them: JSON objects with a `type`."""
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+MAX_TOPICS = 2000
+MAX_IDS = 200
+
+Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+TopicName = Annotated[str, Field(max_length=160)]
+Positions = Annotated[dict[TopicName, Seq], Field(max_length=MAX_TOPICS)]
+
+
+ResetReason = Literal["epoch", "entitlement", "ahead", "too-many", "positions"]
+
+
+class Close(IntEnum):
+    """Why the server ends a connection. Below 4000: RFC 6455, section 7.4.1, and the IANA registry it names."""
+
+    FLOODING = 1008
+    TOO_BIG = 1009
+    RESTARTING = 1012
+    TRY_AGAIN = 1013  # also to a reader that is too slow: come back and resume
+    SIGNED_OUT = 4401
+    NO_PONG = 4408
+
+
+class BadFrame(Exception):
+    """A frame that cannot be understood; the connection lives."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(f"{code}: {detail}")
+
+
+class _Frame(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+# --- From the client -----------------------------------------------------------------------------------------------
+class Resume(_Frame):
+    """Begin: from what the client holds, or, with neither field, from now."""
+
+    type: Literal["resume"]
+    epoch: Annotated[str, Field(max_length=80)] | None = None
+    positions: Positions | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.epoch is None) != (self.positions is None):
+            raise ValueError("epoch and positions go together")
+        return self
+
+
+class Ack(_Frame):
+    """What the client has shown."""
+
+    type: Literal["ack"]
+    positions: Positions
+
+
+class ReadRequest(_Frame):
+    """Mark notifications, or topics up to a position, as read; with neither, only ask for the count."""
+
+    type: Literal["read"]
+    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = []
+    positions: Positions = {}
+
+
+class Pong(_Frame):
+    """The answer to `ping`."""
+
+    type: Literal["pong"]
+
+
+ClientFrame = Resume | Ack | ReadRequest | Pong
+_client_frames: TypeAdapter[ClientFrame] = TypeAdapter(Annotated[ClientFrame, Field(discriminator="type")])
+
+
+def parse(text: str | None) -> ClientFrame:
+    """The frame in `text`. Raises `BadFrame` with a code: not-text, not-json, unknown-type or malformed."""
+    if text is None:
+        raise BadFrame("not-text", "Frames are JSON in text messages.")
+    try:
+        return _client_frames.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        raise BadFrame("not-json", "The frame is not JSON.")
+    if first["type"].startswith("union_tag"):
+        raise BadFrame("unknown-type", "The frame's type is not one of resume, ack, read, pong.")
+    where = ".".join(str(part)[:80] for part in first["loc"][1:])
+    raise BadFrame("malformed", f"{where or 'frame'}: {first['msg']}"[:300])
+
+
+# --- From the server -----------------------------------------------------------------------------------------------
+class Welcome(_Frame):
+    """The connection is live from `positions` on; `unread` includes what was missed, which follows."""
+
+    type: Literal["welcome"] = "welcome"
+    epoch: str
+    positions: dict[str, int]
+    unread: int
+    heartbeat: float
+
+
+class NotificationFrame(_Frame):
+    """A notification in its newest state, and where it stands."""
+
+    type: Literal["notification"] = "notification"
+    id: int
+    revision: int
+    kind: str
+    title: str
+    body: str
+    url: str
+    image: str
+    studio: str
+    category: str
+    recalled: bool
+    published_at: datetime
+    expires_at: datetime | None
+    positions: dict[str, int]
+
+
+class ReadNotice(_Frame):
+    """What this viewer has read, here or elsewhere, and how many are left."""
+
+    type: Literal["read"] = "read"
+    ids: list[int]
+    positions: dict[str, int]
+    unread: int
+
+
+class Reset(_Frame):
+    """Load the list again, then send `resume` with its epoch and positions."""
+
+    type: Literal["reset"] = "reset"
+    reason: ResetReason
+
+
+class Ping(_Frame):
+    """All up to `positions` has been sent, or was not for this viewer. Answer `pong`."""
+
+    type: Literal["ping"] = "ping"
+    positions: dict[str, int]
+
+
+class ErrorFrame(_Frame):
+    """A frame of the client's was not understood and had no effect."""
+
+    type: Literal["error"] = "error"
+    code: str
+    detail: str

@@ -1,0 +1,26 @@
+"""What workers do: handlers of the work queues."""
+
+import logging
+
+from broker.messages import Message
+
+from .events import NotificationPosted
+from .live.posted import describe
+from .live.push import push_live
+from .models import Notification, Posting
+
+logger = logging.getLogger(__name__)
+
+
+def fan_out(message: Message) -> None:
+    """Tell the live hubs of a posting. Safe to run twice: hubs know what they have had.
+
+    It does not fail when Redis is away: the posting stands in PostgreSQL, where the hubs find it within a tick.
+    """
+    data = NotificationPosted.model_validate(message.data)
+    notification = Notification.objects.filter(pk=data.notification_id).first()
+    posting = Posting.objects.filter(notification_id=data.notification_id, revision=data.revision).first()
+    if notification is None or posting is None:
+        logger.info("Notification %s is gone; there is nothing to push", data.notification_id)
+        return
+    push_live(describe(notification, revision=data.revision, positions=data.positions, posted_at=posting.posted_at))
