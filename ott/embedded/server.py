@@ -1,42 +1,46 @@
-"""What the embedded servers share: start, wait until ready, stop; and never outlive us."""
+"""What the embedded servers share: start, wait until ready, stop; and one at a time in a folder."""
 
-import subprocess
+import os
+import signal
+import sys
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from signal import Signals
 from types import TracebackType
 from typing import Self
 
+from .child import Child
+from .errors import CannotStart
 from .ports import free_port
-from .privileges import server_command
 
 START_SECONDS = 60
-STOP_SECONDS = 10
+LEFTOVER_SECONDS = 10
+POLL_SECONDS = 0.02
+
+Sleep = Callable[[float], None]
 
 
-class ServerDidNotStart(Exception):
+class ServerDidNotStart(CannotStart):
     """An embedded server could not be started; the message says why and what to do."""
 
 
-class EmbeddedServer(ABC):
+class EmbeddedServer(Child):
     """One server process with its data in `folder`; a context manager that runs it."""
-
-    name: str
-    stop_signal: Signals
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def working_folder(self) -> Path:
+        """Where the server's processes live: whoever is there belongs to this server."""
 
     @abstractmethod
     def prepare(self) -> None:
         """Make what the server needs on disk."""
-
-    @abstractmethod
-    def command(self) -> list[str]:
-        """The server's command line."""
 
     @abstractmethod
     def is_ready(self) -> bool:
@@ -50,50 +54,43 @@ class EmbeddedServer(ABC):
         """Where the server's own output goes."""
         return self.folder / "server.log"
 
-    def start(self, port: int | None = None) -> None:
-        """Start the server, on `port` or else a free one, and wait until it answers.
-
-        Call it from the main thread: the server dies with the thread that started it. Raises `ServerDidNotStart`.
-        """
+    def spawn(self) -> None:
+        """Start the process, on the port it had before or else a free one; it may not answer yet."""
         self.prepare()
-        self.port = port or self.port or free_port()
+        self.remove_leftovers()
+        self.port = self.port or free_port()
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                server_command(self.command(), self.stop_signal),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # the terminal's Ctrl-C is ours to handle: servers stop last
-            )
-        self._wait_until_ready(self.process)
-        self.after_start()
+            self._launch(log.fileno(), folder=Path("/"))
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def remove_leftovers(self) -> None:
+        """End what a killed run left, and wait until it is gone.
+
+        A server whose parent was killed shuts down by itself, but that takes a moment in which a second one on the
+        same data would ruin it. The caller holds the data folder's lock, so nobody's work is ended here.
+        """
+        deadline = time.monotonic() + LEFTOVER_SECONDS
+        while pids := _processes_in(self.working_folder):
+            late = time.monotonic() > deadline
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL if late else self.stop_signal)
+            time.sleep(0.2)
+
+    def wait_until_ready(self, sleep: Sleep = time.sleep) -> None:
+        """Wait until the server answers. Raises `ServerDidNotStart` with the end of its log."""
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
+            if not self.is_running or time.monotonic() > deadline:
+                self.kill()
                 tail = self.log_file.read_text(errors="replace").strip().splitlines()[-5:]
                 raise ServerDidNotStart(f"{self.name} did not start. Its log {self.log_file} ends:\n" + "\n".join(tail))
-            time.sleep(0.05)
+            sleep(POLL_SECONDS)
+        self.after_start()
 
-    def stop(self) -> None:
-        """Stop the server cleanly; kill it if it does not obey."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(self.stop_signal)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def kill(self) -> None:
-        """`kill -9`, as a fault test wants it."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+    def start(self) -> None:
+        """Start the server and wait until it answers. Raises `ServerDidNotStart`."""
+        self.spawn()
+        self.wait_until_ready()
 
     def __enter__(self) -> Self:
         self.start()
@@ -103,3 +100,15 @@ class EmbeddedServer(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _processes_in(folder: Path) -> list[int]:
+    """The processes that have `folder` as their working folder; on Linux alone."""
+    if sys.platform != "linux":
+        return []
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (entry / "cwd").readlink() == folder:
+                found.append(int(entry.name))
+    return found

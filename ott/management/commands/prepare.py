@@ -1,0 +1,36 @@
+"""Makes the database ready for this version of the code."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+
+class Command(BaseCommand):
+    """`manage.py prepare`: migrate and, with --seed, fill in the demo content once."""
+
+    help = "Migrates the database and, with --seed, fills it with the demo content once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--seed", action="store_true", help="fill in the demo content once")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._reach_servers()
+        call_command("migrate", verbosity=0, interactive=False)
+        if options["seed"] and not settings.PRODUCTION and "seed_demo" in get_commands():
+            call_command("seed_demo")
+
+    def _reach_servers(self) -> None:
+        try:
+            connection.ensure_connection()
+        except DatabaseError as error:
+            raise CommandError(f"The database of DATABASE_URL cannot be used: {error}") from None
+        try:
+            with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5) as client:
+                client.ping()
+        except redis.RedisError as error:
+            raise CommandError(f"The Redis server of REDIS_URL cannot be used: {error}") from None
