@@ -1,6 +1,5 @@
 """What the envelope of a message may hold: checked at the door, by name, before anything is stored."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from .errors import InvalidMessage
-from .messages import Message, to_body
+from .messages import Message, to_text
 
 MAX_SHORT_BYTES = 255  # AMQP 0-9-1's short string, which names and routing keys are
 MAX_NAME_BYTES = 128
@@ -22,7 +21,7 @@ def encode(message: Message) -> str:
     _check_names(message)
     _check_headers(message.headers)
     _check_times(message)
-    text = _to_json(to_body(message))
+    text = _as_json(message)
     size, limit = len(text.encode()), settings.BROKER_MAX_MESSAGE_BYTES
     if size > limit:
         raise InvalidMessage("message", f"is {size} bytes long, the limit is {limit}")
@@ -65,9 +64,9 @@ def _check_times(message: Message) -> None:
             raise InvalidMessage(field, "has no time zone")
 
 
-def _to_json(body: dict[str, Any]) -> str:
+def _as_json(message: Message) -> str:
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = to_text(message)
         text.encode()
     except (TypeError, ValueError) as error:
         raise InvalidMessage("data", f"cannot be written as JSON: {error}") from error

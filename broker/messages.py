@@ -1,5 +1,6 @@
 """The message: an envelope of CloudEvents 1.0 attributes, routing, headers and data around one event."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -83,6 +84,11 @@ def to_body(message: Message) -> dict[str, Any]:
         "data": dict(message.data),
     }
     return {name: value for name, value in body.items() if value not in (None, "", {})} | {"data": body["data"]}
+
+
+def to_text(message: Message) -> str:
+    """The body as JSON text. Raises `TypeError` or `ValueError` for data that JSON does not have."""
+    return json.dumps(to_body(message), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def from_body(body: Mapping[str, Any]) -> Message:

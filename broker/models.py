@@ -22,17 +22,30 @@ class OutboxMessage(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(relayed_at__isnull=True), name="outbox_not_relayed"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(relayed_at__isnull=True, position__isnull=True),
+                name="outbox_without_position",
+            ),
+            models.Index(
+                fields=["position"],
+                condition=models.Q(relayed_at__isnull=True, position__isnull=False),
+                name="outbox_not_relayed",
+            ),
             models.Index(fields=["relayed_at"], name="outbox_relayed_at"),
         ]
 
 
 class Lease(models.Model):
-    """A named right that one process holds at a time, fenced by its generation (the relay's, for one)."""
+    """A named right that one process holds at a time, fenced by its generation (the relay's, for one).
+
+    `counter` is the last number given out under it: for the relay, the last position.
+    """
 
     name = models.CharField(max_length=128, primary_key=True)
     owner = models.CharField(max_length=128, default="")
     generation = models.BigIntegerField(default=0)
+    counter = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField(db_default=Now())
 
 
@@ -92,12 +105,13 @@ class WorkItem(models.Model):
     """One message in a work queue. The row is the truth; the Celery message with its id only wakes a worker."""
 
     class State(models.TextChoices):
-        """ready → running → done, or back to ready after a failure, or dead."""
+        """ready → running → done, or back to ready after a failure, or dead; or expired before anybody ran it."""
 
         READY = "ready"
         RUNNING = "running"
         DONE = "done"
         DEAD = "dead"
+        EXPIRED = "expired"
 
     queue = models.CharField(max_length=128)
     position = models.BigIntegerField()
@@ -108,6 +122,7 @@ class WorkItem(models.Model):
     next_attempt_at = models.DateTimeField(db_default=Now())
     lease_token = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
+    woken_at = models.DateTimeField(null=True)  # when a worker was last sent its id
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     last_error = models.TextField(default="")
@@ -118,6 +133,7 @@ class WorkItem(models.Model):
             models.Index(
                 fields=["next_attempt_at"], condition=models.Q(state__in=["ready", "running"]), name="work_item_open"
             ),
+            models.Index(fields=["finished_at"], name="work_item_finished"),
         ]
 
 

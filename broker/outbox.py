@@ -2,14 +2,12 @@
 
 from django.db import connection, transaction
 
-from . import schemas
+from . import hints, schemas
 from .current import current_topology
 from .envelope import encode
 from .errors import InvalidMessage, NotInTransaction
 from .hashing import key_hash
 from .messages import Message
-
-CHANNEL = "broker_outbox"
 
 _INSERT = """
     INSERT INTO broker_outboxmessage (message_id, type, key, exchange, routing_key, body)
@@ -42,6 +40,4 @@ def _hint_on_commit() -> None:
 
 
 def _hint() -> None:
-    """Wake the relay. Only a hint (it polls too), so its own commit need not wait for the disk."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('synchronous_commit', 'off', true), pg_notify(%s, '')", [CHANNEL])
+    hints.send(hints.OUTBOX)

@@ -79,7 +79,7 @@ class Group:
     max_attempts: int = 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # compared by identity, so that what is compiled from it is kept
 class Topology:
     """The whole map."""
 

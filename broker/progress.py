@@ -1,0 +1,88 @@
+"""Where a member stands in a partition that it owns. Every write says `WHERE generation = mine`, or changes nothing."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from .errors import LeaseLost
+
+_COMMIT = """
+    UPDATE broker_grouppartition
+    SET next_offset = %(next_offset)s, watermark = %(watermark)s, expired_count = expired_count + %(expired)s,
+        attempts = 0, next_attempt_at = NULL, last_error = ''
+    WHERE "group" = %(group)s AND stream = %(stream)s AND partition = %(partition)s AND generation = %(generation)s
+"""
+_POSTPONE = """
+    UPDATE broker_grouppartition
+    SET next_offset = %(next_offset)s, watermark = %(watermark)s, expired_count = expired_count + %(expired)s,
+        attempts = %(attempts)s, next_attempt_at = now() + make_interval(secs => %(delay)s), last_error = %(error)s
+    WHERE "group" = %(group)s AND stream = %(stream)s AND partition = %(partition)s AND generation = %(generation)s
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """A partition's place in memory; what `commit` and `postpone` wrote is what a next owner starts from.
+
+    `watermark` is the position last handled or passed: entries at or below it are duplicates. Passing entries costs
+    nothing until the next commit.
+    """
+
+    group: str
+    stream: str
+    partition: int
+    generation: int
+    next_offset: int
+    watermark: int
+    attempts: int = 0
+    retry_at: float = 0.0  # on this machine's monotonic clock
+    expired: int = 0  # counted since the last commit
+    is_dirty: bool = False
+
+    def is_due(self) -> bool:
+        """Whether the message in front may be tried."""
+        return time.monotonic() >= self.retry_at
+
+    def passed(self, *, offset: int, position: int) -> None:
+        """Go beyond an entry, in memory."""
+        self.next_offset = offset + 1
+        self.watermark = max(self.watermark, position)
+        self.attempts, self.is_dirty = 0, True
+
+    def restore(self, before: "Progress") -> None:
+        """Go back to where a copy was made: the transaction that was to write this down did not commit."""
+        self.next_offset, self.watermark = before.next_offset, before.watermark
+        self.attempts, self.expired, self.is_dirty = before.attempts, before.expired, before.is_dirty
+
+    def commit(self) -> None:
+        """Write the place down, in the caller's transaction if there is one. Raises `LeaseLost`."""
+        self._write(_COMMIT)
+
+    def flush(self) -> None:
+        """Write the place down if entries were passed since it last was. Raises `LeaseLost`."""
+        if self.is_dirty:
+            self.commit()
+
+    def postpone(self, *, delay: float, error: str) -> None:
+        """Let the message in front wait; a next owner continues the count. Raises `LeaseLost`."""
+        self.attempts += 1
+        self._write(_POSTPONE, attempts=self.attempts, delay=delay, error=error)
+        self.retry_at = time.monotonic() + delay
+
+    def _write(self, statement: str, **values: float | str) -> None:
+        place: dict[str, Any] = {
+            "group": self.group,
+            "stream": self.stream,
+            "partition": self.partition,
+            "generation": self.generation,
+            "next_offset": self.next_offset,
+            "watermark": self.watermark,
+            "expired": self.expired,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {**place, **values})
+            if not cursor.rowcount:
+                raise LeaseLost(f"{self.group}, partition {self.partition}, generation {self.generation}")
+        self.expired, self.is_dirty = 0, False

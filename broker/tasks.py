@@ -1,0 +1,26 @@
+"""The broker's Celery tasks. They carry ids only; what there is to do stands in the rows."""
+
+from celery import shared_task
+from django.db import close_old_connections, connection
+
+from . import housekeeping, wake, work
+
+
+@shared_task(name=wake.RUN_WORK_ITEM)
+def run_work_item(item_id: int) -> None:
+    """Run a work item if it is due and nobody else does."""
+    if not connection.in_atomic_block:
+        close_old_connections()  # the server may have restarted since this worker's last task
+    work.run(item_id)
+
+
+@shared_task(name="broker.wake_work_items")
+def wake_work_items() -> int:
+    """Send wake-ups for what is due and was not heard of for a while; for the beat, every five seconds."""
+    return housekeeping.wake_due_items()
+
+
+@shared_task(name="broker.prune")
+def prune() -> int:
+    """Forget what is finished and older than its retention; for the beat, every hour."""
+    return housekeeping.prune()

@@ -1,0 +1,158 @@
+"""Mistakes in a topology, found before anything runs and reported all at once."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from .current import handler_at
+from .envelope import MAX_SHORT_BYTES
+from .errors import InvalidTopology
+from .matchers import X_MATCH, X_MATCH_WORDS, compared_headers, words
+from .topology import Binding, Exchange, ExchangeType, Topology
+
+_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}")
+
+
+def check(topology: Topology) -> None:
+    """Raise `InvalidTopology` with every mistake there is."""
+    if found := problems(topology):
+        raise InvalidTopology(found)
+
+
+def problems(topology: Topology) -> list[str]:
+    """Every mistake there is, one sentence each."""
+    finders = (_names, _numbers, _references, _groups, _bindings, _cycles, _handlers)
+    return [problem for finder in finders for problem in finder(topology)]
+
+
+def _names(topology: Topology) -> Iterator[str]:
+    for kind, names in (
+        ("exchange, stream or queue", _places(topology)),  # a binding's `to` must mean one of them
+        ("group", [group.name for group in topology.groups]),
+    ):
+        for name, count in Counter(names).items():
+            if count > 1:
+                yield f"The name {name!r} stands for more than one {kind}."
+            if not _NAME.fullmatch(name):
+                yield f"{name!r} cannot name a {kind}: it must match {_NAME.pattern}."
+
+
+def _numbers(topology: Topology) -> Iterator[str]:
+    allowed = [(f"Stream {stream.name!r}", "partitions", stream.partitions) for stream in topology.streams]
+    allowed += [(f"Queue {queue.name!r}", "max_attempts", queue.max_attempts) for queue in topology.queues]
+    allowed += [(f"Group {group.name!r}", "max_attempts", group.max_attempts) for group in topology.groups]
+    yield from (f"{place} has {number} {what}: it needs at least 1." for place, what, number in allowed if number < 1)
+    for queue in topology.queues:
+        if queue.lease_seconds <= 0:
+            yield f"Queue {queue.name!r} has a lease of {queue.lease_seconds} seconds."
+        if not queue.lane:
+            yield f"Queue {queue.name!r} has no lane."
+
+
+def _references(topology: Topology) -> Iterator[str]:
+    exchanges = {exchange.name for exchange in topology.exchanges}
+    for exchange in topology.exchanges:
+        if exchange.alternate is not None and exchange.alternate not in exchanges:
+            yield f"Exchange {exchange.name!r} has the alternate {exchange.alternate!r}, which is no exchange."
+    for binding in topology.bindings:
+        if binding.exchange not in exchanges:
+            yield f"{_named(binding)} starts at an unknown exchange."
+        if binding.to not in _places(topology):
+            yield f"{_named(binding)} leads to an unknown exchange, stream or queue."
+
+
+def _groups(topology: Topology) -> Iterator[str]:
+    streams = {stream.name for stream in topology.streams}
+    for group in topology.groups:
+        if group.stream not in streams:
+            yield f"Group {group.name!r} reads {group.stream!r}, which is no stream."
+        if not group.handlers:
+            yield f"Group {group.name!r} has no handlers."
+
+
+def _bindings(topology: Topology) -> Iterator[str]:
+    exchanges = {exchange.name: exchange for exchange in topology.exchanges}
+    seen: set[str] = set()
+    for binding in topology.bindings:
+        if repr(binding) in seen:  # as text: true is not 1
+            yield f"{_named(binding)} is there twice."
+        seen.add(repr(binding))
+        if exchange := exchanges.get(binding.exchange):
+            yield from (f"{_named(binding)} {problem}." for problem in _binding_problems(binding, exchange))
+
+
+def _binding_problems(binding: Binding, exchange: Exchange) -> Iterator[str]:
+    if exchange.type is ExchangeType.HEADERS:
+        yield from _header_problems(binding)
+    elif binding.headers:
+        yield f"has headers, which a {exchange.type} exchange never looks at"
+    if binding.routing_key and exchange.type in (ExchangeType.HEADERS, ExchangeType.FANOUT):
+        yield f"has a routing key, which a {exchange.type} exchange never looks at"
+    if _shortest_match(binding, exchange) > MAX_SHORT_BYTES:
+        yield f"can never match: a routing key has at most {MAX_SHORT_BYTES} bytes"
+
+
+def _header_problems(binding: Binding) -> Iterator[str]:
+    mode = binding.headers.get(X_MATCH, "all")
+    if mode not in X_MATCH_WORDS:
+        yield f"has the x-match {mode!r}, which is none of {', '.join(X_MATCH_WORDS)}"
+    elif str(mode).startswith("any") and not compared_headers(binding):
+        yield f"can never match: {mode} of no headers"
+
+
+def _shortest_match(binding: Binding, exchange: Exchange) -> int:
+    """The length in bytes of the shortest routing key that could match."""
+    if exchange.type is not ExchangeType.TOPIC:
+        return len(binding.routing_key.encode())
+    needed = [word for word in words(binding.routing_key) if word != "#"]
+    return sum(len(word.encode()) for word in needed if word != "*") + max(len(needed) - 1, 0)
+
+
+def _cycles(topology: Topology) -> Iterator[str]:
+    follows: dict[str, list[str]] = {exchange.name: [] for exchange in topology.exchanges}
+    for exchange in topology.exchanges:
+        if exchange.alternate in follows:
+            follows[exchange.name].append(exchange.alternate)
+    for binding in topology.bindings:
+        if binding.exchange in follows and binding.to in follows:
+            follows[binding.exchange].append(binding.to)
+    reported: set[frozenset[str]] = set()
+    for start in follows:
+        cycle = _way_back(start, follows)
+        if cycle and frozenset(cycle) not in reported:
+            reported.add(frozenset(cycle))
+            yield f"Messages would go in a circle: {' → '.join([*cycle, start])}."
+
+
+def _way_back(start: str, follows: Mapping[str, list[str]]) -> list[str] | None:
+    """The exchanges of a way from `start` back to it, without the return; None when there is none."""
+    ways, seen = [[start]], {start}
+    for way in ways:
+        for name in follows[way[-1]]:
+            if name == start:
+                return way
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return None
+
+
+def _handlers(topology: Topology) -> Iterator[str]:
+    named = [(f"Queue {queue.name!r}", queue.handler) for queue in topology.queues]
+    named += [(f"Group {group.name!r}", path) for group in topology.groups for path in group.handlers.values()]
+    for owner, path in named:
+        try:
+            handler_at(path)
+        except (ImportError, TypeError) as error:
+            yield f"{owner} has the handler {path!r}, which cannot be had: {error}."
+
+
+def _places(topology: Topology) -> list[str]:
+    names = [exchange.name for exchange in topology.exchanges]
+    names += [stream.name for stream in topology.streams]
+    return [*names, *(queue.name for queue in topology.queues)]
+
+
+def _named(binding: Binding) -> str:
+    by = binding.routing_key or dict(binding.headers)
+    return f"The binding {binding.exchange!r} → {binding.to!r} by {by!r}"

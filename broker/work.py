@@ -1,0 +1,187 @@
+"""Work queues: the item's row is the truth; who holds its lease runs it, and only the holder may finish it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from . import dead_letters, wake
+from .backoff import delay_after
+from .current import current_topology, handler_at
+from .dead_letters import describe
+from .errors import InvalidMessage, PermanentFailure
+from .heartbeat import heartbeat
+from .messages import Message, from_body, to_text
+from .models import DeadLetter, WorkItem
+from .topology import WorkQueue
+from .wake import WakeUp
+
+logger = structlog.get_logger(__name__)
+
+SOON_SECONDS = 5.0  # a retry within this time is sent as a countdown; later ones are left to the beat
+
+_ADD = """
+    INSERT INTO broker_workitem (queue, position, body, state, attempts, next_attempt_at, woken_at, last_error)
+    SELECT item.queue, item.position, item.body::jsonb, 'ready', 0, now(), now(), ''
+    FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS item (queue, position, body)
+    ON CONFLICT (queue, position) DO NOTHING
+    RETURNING id, queue
+"""
+_CLAIM = """
+    UPDATE broker_workitem AS item
+    SET state = 'running', attempts = item.attempts + 1, lease_token = %(token)s, started_at = now(),
+        lease_expires_at = now() + make_interval(secs => queue.seconds)
+    FROM unnest(%(names)s::text[], %(seconds)s::float8[]) AS queue (name, seconds)
+    WHERE item.id = %(item)s AND item.queue = queue.name AND (
+        (item.state = 'ready' AND item.next_attempt_at <= now())
+        OR (item.state = 'running' AND item.lease_expires_at <= now())
+    )
+    RETURNING item.queue, item.attempts, item.position, item.body
+"""
+_RETRY = """
+    UPDATE broker_workitem
+    SET state = 'ready', lease_token = NULL, lease_expires_at = NULL, last_error = %(error)s,
+        next_attempt_at = now() + make_interval(secs => %(delay)s),
+        woken_at = CASE WHEN %(woken)s THEN now() + make_interval(secs => %(delay)s) END
+    WHERE id = %(item)s AND lease_token = %(token)s
+"""
+_REVIVE = """
+    UPDATE broker_workitem SET state = 'ready', attempts = 0, next_attempt_at = now(), woken_at = now()
+    WHERE queue = %s AND position = %s AND state = 'dead' RETURNING id, queue
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to run an item once, until the lease expires unrenewed. `attempts` counts this one."""
+
+    item_id: int
+    token: UUID
+    queue: WorkQueue
+    attempts: int
+    position: int
+    body: dict[str, Any]
+
+
+def add(items: Sequence[tuple[WorkQueue, Message]]) -> list[WakeUp]:
+    """Put messages that have positions into queues; those that are there already stay as they are.
+
+    Returns the wake-ups to be sent once the transaction has committed.
+    """
+    queues = [queue.name for queue, _ in items]
+    positions = [message.position for _, message in items]
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, [queues, positions, [to_text(message) for _, message in items]])
+        return _wake_ups(cursor.fetchall())
+
+
+def revive(*, queue: str, message: Message) -> None:
+    """Make a dead item ready again, with all its attempts; or add it anew if it was pruned."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REVIVE, [queue, message.position])
+        wake_ups = _wake_ups(cursor.fetchall()) or add([(_queues()[queue], message)])
+    transaction.on_commit(lambda: wake.send(wake_ups))
+
+
+def run(item_id: int) -> bool:
+    """Run the item if it is due and nobody else holds it; returns whether this call did.
+
+    Outside any transaction. Never raises what the handler raises: that is kept on the item's row.
+    """
+    claim = _claim(item_id)
+    if claim is None:
+        return False
+    try:
+        message = from_body(claim.body)
+    except InvalidMessage as error:
+        _bury(claim, error, DeadLetter.Reason.INVALID)
+        return True
+    if message.has_expired():
+        _finish(claim, WorkItem.State.EXPIRED)
+    elif claim.attempts > claim.queue.max_attempts:
+        _bury(claim, "In each attempt the worker died, or was silent for longer than its lease")
+    else:
+        _attempt(claim, message)
+    return True
+
+
+def _claim(item_id: int) -> Claim | None:
+    queues, token = _queues(), uuid4()
+    seconds = [queue.lease_seconds for queue in queues.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"item": item_id, "token": token, "names": list(queues), "seconds": seconds})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    name, attempts, position, body = row
+    return Claim(
+        item_id=item_id, token=token, queue=queues[name], attempts=attempts, position=position, body=json.loads(body)
+    )
+
+
+def _attempt(claim: Claim, message: Message) -> None:
+    try:
+        with heartbeat(item_id=claim.item_id, token=claim.token, lease_seconds=claim.queue.lease_seconds):
+            handler_at(claim.queue.handler)(message)
+    except Exception as error:
+        if isinstance(error, PermanentFailure) or claim.attempts >= claim.queue.max_attempts:
+            _bury(claim, error)
+        else:
+            _retry(claim, error)
+    else:
+        _finish(claim, WorkItem.State.DONE)
+
+
+def _finish(claim: Claim, state: WorkItem.State, *, error: str = "") -> bool:
+    """End the item, unless its lease went to somebody else meanwhile; returns whether it did."""
+    ended = WorkItem.objects.filter(pk=claim.item_id, lease_token=claim.token).update(
+        state=state, finished_at=Now(), lease_token=None, lease_expires_at=None, last_error=error
+    )
+    if not ended:
+        logger.warning("work_item_fenced", item_id=claim.item_id, queue=claim.queue.name)
+    return bool(ended)
+
+
+def _retry(claim: Claim, error: Exception) -> None:
+    delay = delay_after(claim.attempts)
+    soon = delay <= SOON_SECONDS
+    values: dict[str, Any] = {
+        "item": claim.item_id,
+        "token": claim.token,
+        "delay": delay,
+        "woken": soon,
+        "error": describe(error),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RETRY, values)
+        is_mine = cursor.rowcount == 1
+    logger.warning("work_item_failed", item_id=claim.item_id, queue=claim.queue.name, error=str(error), delay=delay)
+    if soon and is_mine:
+        wake.send([WakeUp(claim.item_id, claim.queue.lane)], delay=delay)
+
+
+def _bury(claim: Claim, error: Exception | str, reason: DeadLetter.Reason = DeadLetter.Reason.HANDLER_FAILED) -> None:
+    with transaction.atomic():
+        if _finish(claim, WorkItem.State.DEAD, error=describe(error)):
+            dead_letters.record(
+                reason=reason,
+                origin=f"queue:{claim.queue.name}",
+                body=claim.body,
+                position=claim.position,
+                attempts=min(claim.attempts, claim.queue.max_attempts),
+                error=error,
+            )
+
+
+def _queues() -> dict[str, WorkQueue]:
+    return {queue.name: queue for queue in current_topology().queues}
+
+
+def _wake_ups(rows: Sequence[tuple[int, str]]) -> list[WakeUp]:
+    queues = _queues()
+    return [WakeUp(item_id, queues[name].lane) for item_id, name in rows]
