@@ -18,8 +18,8 @@ from .order import Release
 from .posted import Posted
 from .protocol import Close
 
-MAX_WAITING_FRAMES = 512
-MAX_WAITING_BYTES = 1024 * 1024
+MAX_WAITING_BYTES = 512 * 1024
+FRAME_OVERHEAD = 256  # bytes that a waiting frame costs beside its text
 FRAMES_PER_SECOND = 50  # of a client's, in the long run
 FRAMES_AT_ONCE = 200
 CLOSE_SECONDS = 2.0
@@ -46,9 +46,9 @@ class Connection:
         "_budget_at",
         "_closing",
         "_queue",
-        "_queued_bytes",
         "_send",
         "_task",
+        "_waiting_bytes",
         "_wake",
         "buffer",
         "floors",
@@ -75,8 +75,8 @@ class Connection:
         self.next_ping = self.last_pong + settings.LIVE_HEARTBEAT_SECONDS
         self._send = send
         self._task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._queue: deque[str] = deque()
-        self._queued_bytes = 0
+        self._queue: deque[tuple[str, int]] = deque()
+        self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._closing: Close | None = None
         self._budget = float(FRAMES_AT_ONCE)
@@ -101,14 +101,21 @@ class Connection:
     # --- what it is sent -------------------------------------------------------------------------------------------
     def offer(self, text: str) -> None:
         """Queue a frame; a client that does not read is closed instead, and resumes when it comes back."""
-        if self._closing is not None:
-            return
-        if len(self._queue) >= MAX_WAITING_FRAMES or self._queued_bytes + len(text) > MAX_WAITING_BYTES:
+        cost = len(text) + FRAME_OVERHEAD
+        if self._waiting_bytes + cost > MAX_WAITING_BYTES:
             self.close(Close.TRY_AGAIN, "slow")
-            return
-        self._queue.append(text)
-        self._queued_bytes += len(text)
-        self._wake.set()
+        else:
+            self._put(text, cost)
+
+    def owe(self, text: str) -> None:
+        """Queue a frame of the answer to a resume: `LIVE_MAX_MISSING` bounds those already."""
+        self._put(text, 0)
+
+    def _put(self, text: str, cost: int) -> None:
+        if self._closing is None:
+            self._queue.append((text, cost))
+            self._waiting_bytes += cost
+            self._wake.set()
 
     def close(self, code: Close, reason: str) -> None:
         """Give up on the client; what is queued for it is dropped. Its task ends and says goodbye with `code`."""
@@ -132,8 +139,8 @@ class Connection:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._queue:
-                    text = self._queue.popleft()
-                    self._queued_bytes -= len(text)
+                    text, cost = self._queue.popleft()
+                    self._waiting_bytes -= cost
                     await self._send({"type": "websocket.send", "text": text})
 
     async def say_goodbye(self) -> None:

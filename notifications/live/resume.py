@@ -57,10 +57,10 @@ def _go_live(hub: Hub, connection: Connection, snapshot: Snapshot) -> None:
         unread=snapshot.unread,
         heartbeat=settings.LIVE_HEARTBEAT_SECONDS,
     )
-    connection.offer(welcome.model_dump_json())
+    connection.owe(welcome.model_dump_json())
     for entry in snapshot.missed:
-        connection.offer(_frame(entry).model_dump_json())
-    connection.offer(Ping(positions={topic: state.positions[topic] for topic in state.topics}).model_dump_json())
+        connection.owe(_frame(entry).model_dump_json())
+    connection.owe(Ping(positions={topic: state.positions[topic] for topic in state.topics}).model_dump_json())
     hub.settle(connection, state)
 
 

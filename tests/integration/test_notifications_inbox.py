@@ -1,6 +1,7 @@
 """Who finds what in the inbox."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 LIMIT = 200
 
 
-def test_an_offline_viewer_finds_two_releases_in_order_once_each():
+def test_an_offline_viewer_finds_two_releases_in_order_once_each() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "studio:aurora"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -31,7 +32,7 @@ def test_an_offline_viewer_finds_two_releases_in_order_once_each():
     assert unread_count(viewer_id=viewer.pk) == 2
 
 
-def test_what_was_posted_before_subscribing_is_not_seen():
+def test_what_was_posted_before_subscribing_is_not_seen() -> None:
     viewer = a_viewer()
     post("Before")
 
@@ -40,7 +41,7 @@ def test_what_was_posted_before_subscribing_is_not_seen():
     assert titles(viewer) == []
 
 
-def test_a_viewer_who_unsubscribed_in_between_finds_only_the_first():
+def test_a_viewer_who_unsubscribed_in_between_finds_only_the_first() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     post("First")
@@ -51,7 +52,7 @@ def test_a_viewer_who_unsubscribed_in_between_finds_only_the_first():
     assert titles(viewer) == ["First"]
 
 
-def test_subscribing_again_does_not_reveal_what_came_in_between():
+def test_subscribing_again_does_not_reveal_what_came_in_between() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     post("First")
@@ -64,7 +65,7 @@ def test_subscribing_again_does_not_reveal_what_came_in_between():
     assert titles(viewer) == ["Third", "First"]
 
 
-def test_a_viewer_whose_membership_ended_finds_none_after_that_also_after_renewing():
+def test_a_viewer_whose_membership_ended_finds_none_after_that_also_after_renewing() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     post("Paid")
@@ -78,7 +79,7 @@ def test_a_viewer_whose_membership_ended_finds_none_after_that_also_after_renewi
     assert titles(viewer) == ["Paid again", "Paid"]
 
 
-def test_a_membership_period_ends_at_its_very_moment():
+def test_a_membership_period_ends_at_its_very_moment() -> None:
     viewer = a_viewer(member=False)
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     posted = post("On the edge")
@@ -91,7 +92,7 @@ def test_a_membership_period_ends_at_its_very_moment():
     assert titles(viewer) == ["On the edge"]
 
 
-def test_only_the_kinds_that_were_chosen_are_seen():
+def test_only_the_kinds_that_were_chosen_are_seen() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES, kinds=["episode"])
 
@@ -101,7 +102,7 @@ def test_only_the_kinds_that_were_chosen_are_seen():
     assert titles(viewer) == ["An episode"]
 
 
-def test_a_change_of_kinds_holds_from_the_next_posting_on():
+def test_a_change_of_kinds_holds_from_the_next_posting_on() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES, kinds=["premiere"])
     post("Premiere 1")
@@ -114,7 +115,7 @@ def test_a_change_of_kinds_holds_from_the_next_posting_on():
     assert titles(viewer) == ["Episode 2", "Premiere 1"]
 
 
-def test_a_kids_profile_sees_nothing_above_seven():
+def test_a_kids_profile_sees_nothing_above_seven() -> None:
     child, adult = a_viewer(is_kids=True), a_viewer()
     for viewer in (child, adult):
         subscribe(viewer_id=viewer.pk, topic=MOVIES)
@@ -126,7 +127,7 @@ def test_a_kids_profile_sees_nothing_above_seven():
     assert titles(adult) == ["Wolves", "Bears"]
 
 
-def test_what_has_expired_is_gone():
+def test_what_has_expired_is_gone() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
 
@@ -136,7 +137,7 @@ def test_what_has_expired_is_gone():
     assert unread_count(viewer_id=viewer.pk) == 0
 
 
-def test_a_revision_changes_the_card_in_place_and_is_unread_again():
+def test_a_revision_changes_the_card_in_place_and_is_unread_again() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     first = post("Tuesday", subject="release:a")
@@ -153,7 +154,7 @@ def test_a_revision_changes_the_card_in_place_and_is_unread_again():
     ]
 
 
-def test_a_recall_reaches_every_topic_the_notification_was_posted_to():
+def test_a_recall_reaches_every_topic_the_notification_was_posted_to() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic="studio:aurora")
     post("Leaked", MOVIES, "studio:aurora", subject="release:a")
@@ -164,12 +165,18 @@ def test_a_recall_reaches_every_topic_the_notification_was_posted_to():
     assert (entry.recalled, entry.revision, entry.positions) == (True, 2, {"studio:aurora": 2})
 
 
-def test_an_older_version_of_the_subject_is_refused():
+def test_an_older_version_of_the_subject_is_refused() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     post("New", subject="release:a", version=3)
 
-    again = {"subject": "release:a", "kind": "premiere", "body": "", "url": "/", "published_at": LONG_AGO}
+    again: dict[str, Any] = {
+        "subject": "release:a",
+        "kind": "premiere",
+        "body": "",
+        "url": "/",
+        "published_at": LONG_AGO,
+    }
     assert post_notification(subject_version=3, title="Same", topics={MOVIES: "Movies"}, **again) is None
     assert post_notification(subject_version=2, title="Old", topics={MOVIES: "Movies"}, **again) is None
 
@@ -177,12 +184,18 @@ def test_an_older_version_of_the_subject_is_refused():
     assert Topic.objects.get(name=MOVIES).head == 1
 
 
-def test_what_was_recalled_before_it_was_posted_is_never_seen_nor_resurrected():
+def test_what_was_recalled_before_it_was_posted_is_never_seen_nor_resurrected() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
 
     post("Never", subject="release:a", version=2, recalled=True)
-    again = {"subject": "release:a", "kind": "premiere", "body": "", "url": "/", "published_at": LONG_AGO}
+    again: dict[str, Any] = {
+        "subject": "release:a",
+        "kind": "premiere",
+        "body": "",
+        "url": "/",
+        "published_at": LONG_AGO,
+    }
     late = post_notification(subject_version=1, title="Late replay", topics={MOVIES: "Movies"}, **again)
 
     assert late is None
@@ -190,7 +203,7 @@ def test_what_was_recalled_before_it_was_posted_is_never_seen_nor_resurrected():
     assert not Posting.objects.exists()
 
 
-def test_pages_follow_each_other_without_gap_or_overlap():
+def test_pages_follow_each_other_without_gap_or_overlap() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "category:sports"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -208,7 +221,7 @@ def test_pages_follow_each_other_without_gap_or_overlap():
     assert before is None
 
 
-def test_a_page_costs_three_queries_whatever_is_on_it():
+def test_a_page_costs_three_queries_whatever_is_on_it() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "category:sports", "studio:aurora"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -225,7 +238,7 @@ def test_a_page_costs_three_queries_whatever_is_on_it():
     assert len(queries) <= 3
 
 
-def test_the_page_carries_positions_of_followed_and_of_left_topics():
+def test_the_page_carries_positions_of_followed_and_of_left_topics() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "category:sports"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -237,7 +250,7 @@ def test_the_page_carries_positions_of_followed_and_of_left_topics():
     assert positions(viewer.pk) == {MOVIES: 1, "category:sports": 1}
 
 
-def test_the_epoch_changes_with_what_the_viewer_may_see():
+def test_the_epoch_changes_with_what_the_viewer_may_see() -> None:
     viewer = a_viewer()
     epochs = [inbox(viewer_id=viewer.pk).epoch]
     for change in (
@@ -252,7 +265,7 @@ def test_the_epoch_changes_with_what_the_viewer_may_see():
     assert len(set(epochs)) == len(epochs)
 
 
-def test_what_is_missing_from_positions_comes_once_in_posting_order_at_its_newest_revision():
+def test_what_is_missing_from_positions_comes_once_in_posting_order_at_its_newest_revision() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "category:sports"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -272,7 +285,7 @@ def test_what_is_missing_from_positions_comes_once_in_posting_order_at_its_newes
     ]
 
 
-def test_why_names_the_topics_by_which_it_came():
+def test_why_names_the_topics_by_which_it_came() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "studio:aurora"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -283,7 +296,7 @@ def test_why_names_the_topics_by_which_it_came():
     assert why(viewer.pk, 2**80) == []
 
 
-def test_topics_are_grouped_and_say_what_is_followed():
+def test_topics_are_grouped_and_say_what_is_followed() -> None:
     viewer = a_viewer()
     post("One", MOVIES, "studio:aurora", "title:one")
     post("Two", "title:two")
@@ -296,7 +309,7 @@ def test_topics_are_grouped_and_say_what_is_followed():
     assert [(topic.name, topic.kinds) for topic in followed_titles.topics] == [("title:two", ("episode",))]
 
 
-def test_every_entry_is_counted_once_whatever_the_ways_it_came():
+def test_every_entry_is_counted_once_whatever_the_ways_it_came() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "studio:aurora", "title:x"):
         subscribe(viewer_id=viewer.pk, topic=topic)

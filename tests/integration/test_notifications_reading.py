@@ -1,5 +1,7 @@
 """Read marks."""
 
+from typing import Any
+
 import pytest
 
 from notifications.commands import mark_read, revise_notification, subscribe, unsubscribe
@@ -12,7 +14,7 @@ from .notifications_support import MOVIES, a_viewer, post
 pytestmark = pytest.mark.django_db
 
 
-def test_reading_one_leaves_the_others_unread_and_raises_the_version():
+def test_reading_one_leaves_the_others_unread_and_raises_the_version() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     first, second = post("First"), post("Second")
@@ -23,7 +25,7 @@ def test_reading_one_leaves_the_others_unread_and_raises_the_version():
     assert {entry.id: entry.read for entry in inbox(viewer_id=viewer.pk).entries} == {first.pk: True, second.pk: False}
 
 
-def test_reading_the_same_again_changes_nothing():
+def test_reading_the_same_again_changes_nothing() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     posted = post("First")
@@ -35,7 +37,7 @@ def test_reading_the_same_again_changes_nothing():
     assert ReadState.objects.get(viewer=viewer).version == 1
 
 
-def test_another_viewers_notifications_are_passed_over():
+def test_another_viewers_notifications_are_passed_over() -> None:
     viewer, other = a_viewer(), a_viewer()
     subscribe(viewer_id=other.pk, topic=MOVIES)
     posted = post("Not mine")
@@ -45,7 +47,7 @@ def test_another_viewers_notifications_are_passed_over():
     assert (read.version, read.ids, read.positions) == (None, [], {})
 
 
-def test_a_mark_reads_everything_up_to_it_also_in_topics_that_were_left():
+def test_a_mark_reads_everything_up_to_it_also_in_topics_that_were_left() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "category:sports"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -58,7 +60,7 @@ def test_a_mark_reads_everything_up_to_it_also_in_topics_that_were_left():
     assert (read.positions, read.unread) == ({MOVIES: 1, "category:sports": 1}, 0)
 
 
-def test_a_mark_never_moves_backwards_nor_above_the_head():
+def test_a_mark_never_moves_backwards_nor_above_the_head() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     for number in range(3):
@@ -74,12 +76,12 @@ def test_a_mark_never_moves_backwards_nor_above_the_head():
 
 
 @pytest.mark.parametrize("seq", [-1, 2**63, True, "1", 1.5])
-def test_a_position_that_is_none_is_refused(seq):
+def test_a_position_that_is_none_is_refused(seq: Any) -> None:
     with pytest.raises(InvalidPositions):
         mark_read(viewer_id=a_viewer().pk, positions={MOVIES: seq})
 
 
-def test_a_mark_in_one_topic_reads_what_came_by_two():
+def test_a_mark_in_one_topic_reads_what_came_by_two() -> None:
     viewer = a_viewer()
     for topic in (MOVIES, "category:sports"):
         subscribe(viewer_id=viewer.pk, topic=topic)
@@ -91,7 +93,7 @@ def test_a_mark_in_one_topic_reads_what_came_by_two():
     assert inbox(viewer_id=viewer.pk).entries[0].read
 
 
-def test_a_revision_after_leaving_the_topic_does_not_make_it_unread():
+def test_a_revision_after_leaving_the_topic_does_not_make_it_unread() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     posted = post("Seen", subject="release:a")
@@ -104,7 +106,7 @@ def test_a_revision_after_leaving_the_topic_does_not_make_it_unread():
     assert (entry.title, entry.revision, entry.read) == ("Changed", 1, True)
 
 
-def test_the_count_stops_at_a_hundred():
+def test_the_count_stops_at_a_hundred() -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic=MOVIES)
     for number in range(101):

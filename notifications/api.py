@@ -1,0 +1,85 @@
+"""The viewer's side of the HTTP API: topics, subscriptions, inbox."""
+
+from typing import Annotated, cast
+
+from django.http import HttpRequest
+from ninja import Query, Router, Status
+
+from accounts.api import ProblemDetail, idempotent
+from accounts.models import User
+
+from . import commands, queries
+from .api_schemas import (
+    InboxOut,
+    KindsIn,
+    ReadIn,
+    ReadOut,
+    SubscriptionOut,
+    TopicGroupOut,
+    UnknownKinds,
+    UnknownTopic,
+)
+from .errors import InvalidKinds, InvalidTopic
+
+router = Router(tags=["Notifications"])
+REFUSALS = {401: ProblemDetail, 422: ProblemDetail}
+
+
+@router.get("/topics", response={200: list[TopicGroupOut], 401: ProblemDetail}, summary="List topics")
+def list_topics(request: HttpRequest) -> list[queries.TopicGroup]:
+    """Categories, studios and the titles that you follow, each with whether you are subscribed and to which kinds."""
+    return queries.topics_for(_viewer_id(request))
+
+
+@router.get("/subscriptions", response={200: list[SubscriptionOut], 401: ProblemDetail}, summary="List subscriptions")
+def list_subscriptions(request: HttpRequest) -> list[SubscriptionOut]:
+    """What you follow now."""
+    followed = queries.subscriptions_of(viewer_id=_viewer_id(request))
+    return [SubscriptionOut(topic=topic, kinds=list(kinds)) for topic, kinds in followed.items()]
+
+
+@router.put("/subscriptions/{topic}", response={200: SubscriptionOut, **REFUSALS}, summary="Subscribe")
+@idempotent
+def put_subscription(request: HttpRequest, topic: str, body: KindsIn | None = None) -> Status[SubscriptionOut]:
+    """Follow a topic from its next posting on, for all kinds or those given. The same again changes nothing."""
+    kinds = body.kinds if body else None
+    try:
+        made = commands.subscribe(viewer_id=_viewer_id(request), topic=topic, kinds=kinds)
+    except InvalidTopic as error:
+        raise UnknownTopic(str(error)) from error
+    except InvalidKinds as error:
+        raise UnknownKinds(str(error)) from error
+    return Status(200, SubscriptionOut(topic=topic, kinds=made.kinds))
+
+
+@router.delete("/subscriptions/{topic}", response={204: None, 401: ProblemDetail}, summary="Unsubscribe")
+@idempotent
+def delete_subscription(request: HttpRequest, topic: str) -> Status[None]:
+    """Stop following a topic; what was posted so far stays in your inbox. Again is fine."""
+    commands.unsubscribe(viewer_id=_viewer_id(request), topic=topic)
+    return Status(204, None)
+
+
+@router.get("/inbox", response={200: InboxOut, **REFUSALS}, summary="Read the inbox")
+def read_inbox(
+    request: HttpRequest,
+    before: Annotated[int | None, Query(ge=1)] = None,
+    limit: Annotated[int, Query(ge=1, le=queries.MAX_PAGE)] = 30,
+) -> queries.InboxPage:
+    """Your notifications, newest first. Give `next_before` as `before` to get the next page.
+
+    `epoch` and `positions` are those to resume a live connection from.
+    """
+    return queries.inbox(viewer_id=_viewer_id(request), before=before, limit=limit)
+
+
+@router.post("/inbox/read", response={200: ReadOut, **REFUSALS}, summary="Mark as read")
+@idempotent
+def mark_read(request: HttpRequest, body: ReadIn) -> Status[ReadOut]:
+    """Mark notifications by their ids, or all up to `positions`, as read. Your open tabs and devices follow."""
+    read = commands.mark_read(viewer_id=_viewer_id(request), ids=body.ids, positions=body.positions)
+    return Status(200, ReadOut(ids=read.ids, positions=read.positions, unread=read.unread))
+
+
+def _viewer_id(request: HttpRequest) -> int:
+    return cast("User", request.user).pk

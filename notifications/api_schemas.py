@@ -1,0 +1,101 @@
+"""What the viewer's side of the HTTP API takes and gives."""
+
+from datetime import datetime
+from typing import Annotated
+
+from ninja import Schema
+from pydantic import Field
+
+from accounts.problems import Problem
+
+from .live.protocol import MAX_IDS, Id, Positions
+
+
+class UnknownTopic(Problem):
+    """The topic's name is not one that can be followed."""
+
+    status = 422
+    slug = "invalid-topic"
+    title = "There can be no such topic"
+
+
+class UnknownKinds(Problem):
+    """The kinds wanted are none, or not all known."""
+
+    status = 422
+    slug = "invalid-kinds"
+    title = "There are no such kinds"
+
+
+class TopicOut(Schema):
+    """A topic, and whether you follow it."""
+
+    name: str
+    label: str
+    subscribed: bool
+    kinds: list[str]
+
+
+class TopicGroupOut(Schema):
+    """Topics of one sort."""
+
+    prefix: str
+    label: str
+    topics: list[TopicOut]
+
+
+class SubscriptionOut(Schema):
+    """A topic that you follow, and the kinds that you want of it."""
+
+    topic: str
+    kinds: list[str]
+
+
+class KindsIn(Schema):
+    """Kinds that you want; all when left out."""
+
+    kinds: list[str] | None = None
+
+
+class EntryOut(Schema):
+    """A notification as you see it now."""
+
+    id: int
+    revision: int
+    kind: str
+    title: str
+    body: str
+    url: str
+    image: str
+    studio: str
+    category: str
+    recalled: bool
+    published_at: datetime
+    expires_at: datetime | None
+    positions: dict[str, int]
+    read: bool
+
+
+class InboxOut(Schema):
+    """A page of the inbox; `unread` counts up to 100."""
+
+    entries: list[EntryOut]
+    next_before: int | None
+    epoch: str
+    positions: dict[str, int]
+    unread: int
+
+
+class ReadIn(Schema):
+    """What was read: single notifications, or topics up to a position."""
+
+    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = []
+    positions: Positions = {}
+
+
+class ReadOut(Schema):
+    """What that changed, and how many are left."""
+
+    ids: list[int]
+    positions: dict[str, int]
+    unread: int
