@@ -4,20 +4,23 @@ import logging
 from typing import Any
 
 import structlog
+from structlog.processors import TimeStamper
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import Processor
 
-_SHARED: list[structlog.typing.Processor] = [
+_COMMON: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
-    """Django's LOGGING; also points structlog at the same handler."""
+    """Django's LOGGING; structlog's own loggers end in the same handler."""
+    common = [*_COMMON, TimeStamper(fmt="iso", utc=True) if as_json else TimeStamper(fmt="%H:%M:%S", utc=False)]
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*common, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -27,9 +30,9 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processors": _json() if as_json else _console(),
-                "foreign_pre_chain": _SHARED,
+                "()": ProcessorFormatter,
+                "processors": [ProcessorFormatter.remove_processors_meta, *(_json() if as_json else _console())],
+                "foreign_pre_chain": common,
             }
         },
         "filters": {"no_probes": {"()": "ott.logging.NoProbes"}},
@@ -54,16 +57,10 @@ class NoProbes(logging.Filter):
         return getattr(getattr(record, "request", None), "path", "") != "/readyz"
 
 
-def _console() -> list[structlog.typing.Processor]:
-    return [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback),
-    ]
+def _console() -> list[Processor]:
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)]
 
 
-def _json() -> list[structlog.typing.Processor]:
-    return [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.dict_tracebacks,
-        structlog.processors.JSONRenderer(),
-    ]
+def _json() -> list[Processor]:
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]

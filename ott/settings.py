@@ -8,6 +8,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from environs import Env
 
+from ott.console import console
 from ott.embedded.discovery import running_servers
 from ott.logging import logging_config
 from ott.settings_report import explain, problems
@@ -83,7 +84,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "ott.console.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -92,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.ViewerTimeZone",
 ]
 ROOT_URLCONF = "ott.urls"
 ASGI_APPLICATION = "ott.asgi.application"
@@ -114,6 +116,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+UNFOLD = console(brand=OTT_BRAND)
 
 # --- The broker ----------------------------------------------------------------------------------------------------
 BROKER_TOPOLOGY = "ott.topology.topology"

@@ -1,9 +1,9 @@
-"""`python -m ott.embedded up`, and `python -m ott.embedded exec -- COMMAND`."""
+"""`python -m ott.embedded up`, and `exec -- COMMAND`."""
 
 import argparse
 import sys
 
-from .temporary import run_with_temporary_servers
+from .temporary import run_with_servers
 from .up import up
 
 
@@ -12,7 +12,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="action", required=True)
     up_parser = commands.add_parser("up", help="run the whole platform")
     up_parser.add_argument("--with-parent", action="store_true", help="stop when the process that started this dies")
-    exec_parser = commands.add_parser("exec", help="run a command against temporary servers")
+    exec_parser = commands.add_parser("exec", help="run a command on temporary servers")
     exec_parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     return parser
 
@@ -21,4 +21,4 @@ if __name__ == "__main__":
     arguments = _parser().parse_args()
     if arguments.action == "up":
         sys.exit(up(with_parent=arguments.with_parent))
-    sys.exit(run_with_temporary_servers(arguments.command))
+    sys.exit(run_with_servers(arguments.command))

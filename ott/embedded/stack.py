@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -15,7 +13,7 @@ from .errors import CannotStart
 from .folder import held
 from .platform import Platform
 from .ports import LOOPBACK, free_port
-from .processes import PROJECT, ProductProcess
+from .processes import ProductProcess
 from .readiness import unready
 from .server import POLL_SECONDS
 
@@ -126,14 +124,6 @@ class Stack:
             if time.monotonic() > deadline:
                 raise CannotStart(f"Not ready after {seconds:g} s. {'; '.join(missing)}")
             time.sleep(POLL_SECONDS)
-
-    def manage(self, *arguments: str) -> str:
-        """Run a command of manage.py on this platform; its output. Raises `CalledProcessError`."""
-        command = [sys.executable, "manage.py", *arguments]
-        result = subprocess.run(
-            command, cwd=PROJECT, env=self.environment, stdout=subprocess.PIPE, text=True, check=True
-        )
-        return result.stdout
 
     # --- Single processes ------------------------------------------------------------------------------------------
     def pids(self, name: str) -> list[int]:

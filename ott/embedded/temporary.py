@@ -1,4 +1,4 @@
-"""Servers for one command: what the tests run against."""
+"""Servers for as long as one command runs: what the tests stand on."""
 
 import os
 import secrets
@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from broker.processes import dying_with_parent
@@ -16,27 +18,33 @@ from .privileges import give_passage
 from .valkey import EmbeddedValkey
 
 
-def run_with_temporary_servers(command: list[str]) -> int:
-    """Run `command` with servers, a data folder and a secret key that live as long as it does; its exit code."""
+def run_with_servers(command: list[str]) -> int:
+    """Run `command` with servers, a data folder and a secret key of its own; its exit code."""
+    with _folder() as folder:
+        postgres = EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"})
+        with postgres, EmbeddedValkey(folder / "valkey") as valkey:
+            return _run(
+                command,
+                {
+                    "DATABASE_URL": postgres.url,
+                    "REDIS_URL": valkey.url,
+                    "OTT_DATA_DIR": str(folder),
+                    "OTT_SECRET_KEY": secrets.token_urlsafe(48),
+                },
+            )
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder goes too
     with tempfile.TemporaryDirectory(prefix="marquee-") as name:
-        folder = Path(name)
-        give_passage(folder)
-        postgres = EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"})
+        give_passage(Path(name))
         try:
-            with postgres, EmbeddedValkey(folder / "valkey") as valkey:
-                addresses = {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
-                return _run(command, {**addresses, "OTT_DATA_DIR": name, "OTT_SECRET_KEY": secrets.token_urlsafe(48)})
+            yield Path(name)
         except CannotStart as error:
-            print(error, file=sys.stderr)
-            return 1
+            sys.exit(str(error))
 
 
-def _run(command: list[str], settings: dict[str, str]) -> int:
+def _run(command: list[str], settings: Mapping[str, str]) -> int:
     environment = {**os.environ, **settings}
-    return subprocess.run(
-        command,
-        env=environment,
-        check=False,
-        preexec_fn=dying_with_parent(),
-    ).returncode
+    return subprocess.run(command, env=environment, check=False, preexec_fn=dying_with_parent()).returncode

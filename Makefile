@@ -1,0 +1,46 @@
+# Everything a developer runs. `make help` lists it.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+SERVERS := $(RUN) -m ott.embedded exec --
+
+.DEFAULT_GOAL := help
+.PHONY: help up test soak bench lint screenshots
+
+help: ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+up: $(VENV)/.runtime ## Run everything on http://127.0.0.1:8000 (OTT_PORT, OTT_DATA_DIR); Ctrl-C stops it
+	@exec $(RUN) -m ott.embedded up --with-parent
+
+test: lint ## Check and test everything, on temporary servers
+	$(SERVERS) $(VENV)/bin/pytest
+
+soak: $(VENV)/.dev ## The long runs: more random cases, more kills
+	OTT_SOAK=1 $(SERVERS) $(VENV)/bin/pytest
+
+bench: $(VENV)/.dev ## Run every benchmark, write bench/results/, print what misses its goal
+	$(RUN) manage.py bench all
+
+lint: $(VENV)/.dev ## Style, types, import rules, missing migrations
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/lint-imports
+	$(SERVERS) sh -c '$(VENV)/bin/mypy . && $(RUN) manage.py makemigrations --check --dry-run'
+
+screenshots: $(VENV)/.dev ## Take the pictures in docs/
+	$(RUN) -m tests.acceptance.screenshots
+
+# The environment: `make up` needs what production needs; the rest also needs the tools. Remade when a lock changes.
+$(VENV)/.runtime: requirements.lock
+	@echo "Setting up the environment in $(VENV) (the first time takes a minute)."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make up PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@echo "Adding the tools for development."
+	@$(RUN) -m pip install --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
