@@ -1,0 +1,123 @@
+"""The process "broker": a relay, a thread for each consumer group, and what keeps them awake and alive."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from . import hints, membership
+from .backoff import delay_after
+from .current import current_topology
+from .groups import run_group
+from .relay import run_relay
+from .topology import Topology
+from .wake import Sender
+
+logger = structlog.get_logger(__name__)
+
+STOP_SECONDS = 4.0
+LOOK_SECONDS = 0.1
+MAX_RECONNECT_SECONDS = 2.0
+_LOST = (OperationalError, InterfaceError, psycopg.OperationalError)
+
+
+class Service:
+    """Runs until it is told to stop, or until one of its threads dies."""
+
+    def __init__(self, topology: Topology | None = None) -> None:
+        self.topology = topology or current_topology()
+        self.member = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._stop = threading.Event()
+        self._relay_hint = threading.Event()
+        self._group_hints = {group.name: threading.Event() for group in self.topology.groups}
+        self._is_asked_to_stop = self._has_failed = False
+
+    def stop(self) -> None:
+        """Ask for the end; safe in a signal handler, which may interrupt anything, even a lock being taken."""
+        self._is_asked_to_stop = True
+
+    def run(self) -> bool:
+        """Work until `stop()`; returns whether it ended because of that, and not because a thread died."""
+        threads = [
+            threading.Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
+            for name, body in self._bodies().items()
+        ]
+        logger.info("broker_started", member=self.member, groups=list(self._group_hints))
+        for thread in threads:
+            thread.start()
+        while not self._is_asked_to_stop:
+            time.sleep(LOOK_SECONDS)
+        self._finish(threads)
+        return not self._has_failed
+
+    def _finish(self, threads: list[threading.Thread]) -> None:
+        self._stop.set()
+        for hint in (self._relay_hint, *self._group_hints.values()):
+            hint.set()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        logger.info("broker_stopped", unfinished=[thread.name for thread in threads if thread.is_alive()])
+
+    def _bodies(self) -> Mapping[str, Callable[[], None]]:
+        sender, stop = Sender(), self._stop
+        groups = {
+            f"group-{group.name}": partial(
+                run_group, group, member=self.member, hint=self._group_hints[group.name], stop=stop
+            )
+            for group in self.topology.groups
+        }
+        return {
+            "keeper": partial(keep_leases, member=self.member, stop=stop),
+            "listener": partial(hints.listen, self._on_hint, stop),
+            "wake-ups": partial(sender.run, stop),
+            "relay": partial(run_relay, owner=self.member, hint=self._relay_hint, stop=stop, sender=sender),
+            **groups,
+        }
+
+    def _on_hint(self, channel: str, payload: str) -> None:
+        if channel == hints.OUTBOX:
+            self._relay_hint.set()
+        for group in self.topology.groups:
+            if channel == hints.STREAM and group.stream == payload:
+                self._group_hints[group.name].set()
+
+    def _guarded(self, name: str, body: Callable[[], None]) -> None:
+        try:
+            keep_connected(name, body, self._stop)
+        except Exception:
+            logger.exception("broker_thread_died", thread=name)
+            self._has_failed = True
+            self.stop()
+        finally:
+            connection.close()
+
+
+def keep_connected(name: str, body: Callable[[], None], stop: threading.Event) -> None:
+    """Run `body`, and again whenever the database went away, with backoff. Other errors are the caller's."""
+    failures, started = 0, time.monotonic()
+    while not stop.is_set():
+        try:
+            body()
+        except _LOST as error:
+            if time.monotonic() - started > MAX_RECONNECT_SECONDS * 2:
+                failures = 0
+            failures += 1
+            logger.warning("database_lost", thread=name, error=str(error).strip())
+            connection.close()
+            stop.wait(min(MAX_RECONNECT_SECONDS, 0.1 + delay_after(failures)))
+            started = time.monotonic()
+
+
+def keep_leases(*, member: str, stop: threading.Event) -> None:
+    """Renew what the process holds three times in a lease, also while its other threads are busy."""
+    while not stop.wait(settings.BROKER_LEASE_SECONDS / 3):
+        membership.renew(member=member)
