@@ -1,0 +1,1 @@
+"""Catalog's pages: what viewers see, and what studios do."""

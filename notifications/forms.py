@@ -1,0 +1,41 @@
+"""What viewers choose and mark, as browsers send it."""
+
+from typing import Any
+
+from django import forms
+
+from .models import Kind
+
+
+class FollowForm(forms.Form):
+    """Follow a topic for some kinds, or no longer."""
+
+    topic = forms.CharField(max_length=160)
+    following = forms.BooleanField(required=False)
+    kinds = forms.MultipleChoiceField(choices=Kind.choices, required=False)
+
+
+class IdsField(forms.Field):
+    """Whole numbers, any number of them."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> list[int]:
+        """Raises `ValidationError` for anything else."""
+        if not all(str(one).isascii() and str(one).isdecimal() for one in value or ()):
+            raise forms.ValidationError("Ids are whole numbers.")
+        return [int(one) for one in value or ()]
+
+
+class ReadForm(forms.Form):
+    """What has been read: single notifications, and topics up to a position."""
+
+    ids = IdsField(required=False)
+    positions = forms.JSONField(required=False)
+
+    def clean_positions(self) -> dict[str, Any]:
+        """Positions are an object; what it holds is checked by the command."""
+        positions = self.cleaned_data["positions"] or {}
+        if not isinstance(positions, dict):
+            raise forms.ValidationError("Positions are a JSON object.")
+        return positions

@@ -1,0 +1,137 @@
+"""The bell, the inbox, what to follow. Catalog's pages load what they show of it by address, as fragments."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.queries import is_member
+from accounts.requests import SignedInRequest
+
+from . import commands, queries
+from .errors import NotificationsError
+from .forms import FollowForm, ReadForm
+from .models import Kind
+from .queries import InboxEntry, InboxPage, TopicChoice
+from .topic_choices import topic_choices
+
+BELL_ENTRIES = 15
+MOST_TOPICS_AT_ONCE = 5
+FOLLOW_CHANGED = "follow-changed"
+
+
+@login_required
+@require_GET
+def bell(request: SignedInRequest) -> HttpResponse:
+    """The bell with its drawer, and the epoch and positions from which the page goes live."""
+    page = queries.inbox(viewer_id=request.user.pk, limit=BELL_ENTRIES)
+    return render(request, "notifications/bell.html", _page_context(request, page))
+
+
+@login_required
+@require_GET
+def inbox(request: SignedInRequest) -> HttpResponse:
+    """All notifications, page by page."""
+    before = request.GET.get("before", "")
+    page = queries.inbox(viewer_id=request.user.pk, before=int(before) if before.isdecimal() else None)
+    template = "notifications/page.html" if request.htmx else "notifications/inbox.html"
+    return render(request, template, _page_context(request, page))
+
+
+@login_required
+@require_POST
+def read(request: SignedInRequest) -> HttpResponse:
+    """Mark `ids`, or topics up to `positions`, as read. Open tabs hear of it."""
+    form = ReadForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseBadRequest("Say ids, or positions as a JSON object.")
+    try:
+        commands.mark_read(viewer_id=request.user.pk, **form.cleaned_data)
+    except NotificationsError as error:
+        return HttpResponseBadRequest(str(error))
+    return HttpResponse(status=204)
+
+
+@login_required
+@require_GET
+def why(request: SignedInRequest, notification_id: int) -> HttpResponse:
+    """Why a notification reached this viewer."""
+    reasons = queries.why(viewer_id=request.user.pk, notification_id=notification_id)
+    template = "notifications/why.html" if request.htmx else "notifications/why_page.html"
+    return render(request, template, {"reasons": {reason.topic: reason for reason in reasons}.values()})
+
+
+@login_required
+@require_GET
+def topics(request: SignedInRequest) -> HttpResponse:
+    """What there is to follow, and what the viewer follows."""
+    groups = queries.topics_for(viewer_id=request.user.pk)
+    return render(request, "notifications/topics.html", {"groups": groups} | _choice_context(request))
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def follow(request: SignedInRequest) -> HttpResponse:
+    """The follow button of one topic; a POST follows it or not, and tells the page."""
+    if request.method == "POST":
+        return _change(request)
+    choice = _choices(request)[0]
+    return render(request, "notifications/follow.html", {"choice": choice, "look": request.GET.get("look")})
+
+
+@login_required
+@require_GET
+def follow_panel(request: SignedInRequest) -> HttpResponse:
+    """Some topics with their kinds, for the page of a title."""
+    context = {"choices": _choices(request)} | _choice_context(request)
+    return render(request, "notifications/follow_panel.html", context)
+
+
+def _change(request: SignedInRequest) -> HttpResponse:
+    form = FollowForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseBadRequest("Say which topic, and kinds that there are.")
+    topic, kinds = form.cleaned_data["topic"], form.cleaned_data["kinds"]
+    followed = queries.subscriptions_of(viewer_id=request.user.pk)
+    try:
+        if not form.cleaned_data["following"] or (topic in followed and "kinds" not in request.POST):
+            commands.unsubscribe(viewer_id=request.user.pk, topic=topic)
+        else:
+            commands.subscribe(viewer_id=request.user.pk, topic=topic, kinds=kinds or None)
+    except NotificationsError as error:
+        return HttpResponseBadRequest(str(error))
+    return HttpResponse(status=204, headers={"HX-Trigger": FOLLOW_CHANGED})
+
+
+def _choices(request: SignedInRequest) -> list[TopicChoice]:
+    names = request.GET.getlist("topic")[:MOST_TOPICS_AT_ONCE]
+    if not names:
+        raise Http404
+    return topic_choices(viewer_id=request.user.pk, topics=names)
+
+
+def _choice_context(request: SignedInRequest) -> dict[str, object]:
+    return {"all_kinds": Kind.choices, "is_member": is_member(user_id=request.user.pk)}
+
+
+def _page_context(request: SignedInRequest, page: InboxPage) -> dict[str, object]:
+    follows = bool(page.entries) or bool(queries.subscriptions_of(viewer_id=request.user.pk))
+    return {
+        "page": page,
+        "days": _by_day(page.entries, today=timezone.localdate()),
+        "is_member": is_member(user_id=request.user.pk),
+        "follows": follows,
+    }
+
+
+def _by_day(entries: Iterable[InboxEntry], *, today: date) -> list[tuple[str, list[InboxEntry]]]:
+    """Today's and earlier ones, without empty groups."""
+    new: list[InboxEntry] = []
+    old: list[InboxEntry] = []
+    for entry in entries:
+        (new if timezone.localdate(entry.published_at) == today else old).append(entry)
+    return [(label, group) for label, group in (("Today", new), ("Earlier", old)) if group]

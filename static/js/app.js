@@ -1,0 +1,17 @@
+// Every page's own behaviour. Each part looks for its elements and does nothing without them.
+import { startCountdowns } from "./countdown.js";
+import { startInbox } from "./inbox.js";
+import { refreshTimes } from "./page.js";
+import { startPlayers } from "./player.js";
+import { startRails } from "./rails.js";
+import { startThemeChoice } from "./themes.js";
+
+startThemeChoice();
+startRails();
+startPlayers();
+startCountdowns();
+startInbox();
+refreshTimes();
+setInterval(refreshTimes, 30_000);
+document.addEventListener("htmx:afterSettle", (event) => refreshTimes(event.detail.elt));
+navigator.serviceWorker?.register("/service-worker.js").catch(() => {});

@@ -1,0 +1,23 @@
+// The form of a release: fields that its kind does not need are hidden, and the preview follows what is typed.
+
+function showFor(form, kind) {
+  for (const part of form.querySelectorAll("[data-for-kind]")) part.hidden = part.dataset.forKind !== kind;
+}
+
+function startForm(form) {
+  const kind = form.elements.kind;
+  const title = form.elements.title;
+  const newTitle = form.querySelector("[data-new-title]");
+  const refresh = () => {
+    showFor(form, kind ? kind.value : form.dataset.kind);
+    if (newTitle) newTitle.hidden = title.value !== "";
+  };
+  form.addEventListener("change", refresh);
+  refresh();
+  const preview = document.querySelector('[data-preview="headline"]');
+  if (preview) form.elements.headline.addEventListener("input", (event) => (preview.textContent = event.target.value));
+}
+
+export function startReleaseForms() {
+  for (const form of document.querySelectorAll("[data-release-form]")) startForm(form);
+}
