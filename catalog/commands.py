@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import File
 from django.db import transaction
 from django.db.models import Q
 
@@ -99,7 +99,7 @@ def edit_release(*, actor: User | None, release_id: UUID, changes: Mapping[str, 
     return release
 
 
-def attach_asset(*, actor: User | None, release_id: UUID, upload: UploadedFile) -> Asset:
+def attach_asset(*, actor: User | None, release_id: UUID, upload: "File[Any]") -> Asset:
     """Store an uploaded video and have it encoded; it takes the place of an earlier one.
 
     Only its size is checked here: what it really is, the encoder finds out. Raises `NotFound`, `NotAllowed`,

@@ -65,7 +65,7 @@ def _encode(asset: Asset) -> None:
         pass
     else:
         if not record_encoded(asset_id=asset.pk, result=_result(asset, made)):
-            shutil.rmtree(_folder(asset), ignore_errors=True)
+            shutil.rmtree(finished_folder(asset), ignore_errors=True)
     finally:
         shutil.rmtree(_workshop(asset), ignore_errors=True)
 
@@ -88,14 +88,14 @@ def _make(asset: Asset) -> Made:
     workshop.mkdir(parents=True)
     made = make_all(Path(asset.source.path), workshop, _reporter(asset.pk))
     (workshop / RESULT).write_text(json.dumps(asdict(made)))
-    _folder(asset).parent.mkdir(parents=True, exist_ok=True)
-    workshop.rename(_folder(asset))
+    finished_folder(asset).parent.mkdir(parents=True, exist_ok=True)
+    workshop.rename(finished_folder(asset))
     return made
 
 
 def _complete(asset: Asset) -> Made | None:
     """What a run made that was killed before it could say so."""
-    result = _folder(asset) / RESULT
+    result = finished_folder(asset) / RESULT
     return Made(**json.loads(result.read_text())) if result.exists() else None
 
 
@@ -128,7 +128,8 @@ def _result(asset: Asset, made: Made) -> Encoded:
     )
 
 
-def _folder(asset: Asset) -> Path:
+def finished_folder(asset: Asset) -> Path:
+    """Where the complete result of an asset stands; `RESULT` in it says what it is."""
     return Path(settings.MEDIA_ROOT) / "assets" / str(asset.pk)
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import File
 from django.template.defaultfilters import filesizeformat
 
 from .errors import InvalidUpload, UploadTooLarge
@@ -23,7 +24,7 @@ def check_size(size: int | None) -> None:
 
 
 @contextmanager
-def store_source(asset: Asset, upload: UploadedFile) -> Iterator[None]:
+def store_source(asset: Asset, upload: "File[Any]") -> Iterator[None]:
     """Store the upload as the asset's source; take it away again when the block fails."""
     asset.source.save(uuid4().hex, upload, save=False)
     try:
