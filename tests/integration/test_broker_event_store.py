@@ -7,7 +7,7 @@ from broker import event_store
 from broker.errors import ConcurrentWrite
 from broker.event_store import NewEvent
 from broker.models import StoredEvent
-from tests.integration.test_broker_outbox import in_threads
+from tests.support.broker_app import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

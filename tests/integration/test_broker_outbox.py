@@ -1,40 +1,25 @@
 """Publishing: in a transaction or not at all."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from pydantic import BaseModel, ConfigDict
 
-from broker import schemas
 from broker.errors import InvalidMessage, NotInTransaction
-from broker.messages import Message, from_body
+from broker.messages import from_body
 from broker.models import OutboxMessage
 from broker.outbox import publish
-
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@schemas.register("sample.noted", version=1)
-class SampleNoted(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    n: int
-    text: str = ""
+from tests.support import broker_app
+from tests.support.broker_app import in_threads, publish_now, sample
 
 
-def sample(**changes: Any) -> Message:
-    given: dict[str, Any] = {
-        "type": "sample.noted",
-        "data": {"n": 1},
-        "key": "sample:1",
-        "exchange": "catalog",
-        "routing_key": "sample.noted",
-    }
-    return Message(**(given | changes))
+@pytest.fixture(autouse=True)
+def _small_app(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+    with broker_app.installed(tmp_path):
+        yield
 
 
 def test_it_stores_the_message_with_the_transaction() -> None:
@@ -70,7 +55,7 @@ def test_a_rolled_back_transaction_leaves_nothing() -> None:
         ({"data": {"n": 1, "text": "a\x00b"}}, "data", "NUL"),
         ({"data": {"n": 1, "text": "\ud800"}}, "data", "surrogates not allowed"),
         ({"key": "a\x00b"}, "key", "NUL"),
-        ({"exchange": "nowhere"}, "exchange", "there is no exchange 'nowhere'"),
+        ({"exchange": "unheard"}, "exchange", "there is no exchange 'unheard'"),
         ({"key": ""}, "key", "is empty"),
         ({"routing_key": "é" * 128}, "routing_key", "longer than 255 bytes"),
         ({"headers": {"shards": 1.5}}, "headers.shards", "must be text, int or bool, not float"),
@@ -101,7 +86,7 @@ def test_ids_of_one_key_are_in_commit_order_under_concurrent_publishers() -> Non
     def work() -> None:
         for _ in range(10):
             with transaction.atomic():
-                message = sample(data={"n": 0})
+                message = sample()
                 publish(message)
                 # Whoever holds the key's lock sees every earlier publisher's row, committed
                 seen = OutboxMessage.objects.exclude(message_id=message.id).count()
@@ -117,7 +102,7 @@ def test_ids_of_one_key_are_in_commit_order_under_concurrent_publishers() -> Non
 def test_other_keys_do_not_wait() -> None:
     with transaction.atomic():
         publish(sample(key="sample:held"))
-        in_threads(lambda: publish_alone(sample(key="sample:free")), 1)
+        in_threads(lambda: publish_now(sample(key="sample:free")), 1)
 
     assert OutboxMessage.objects.count() == 2
 
@@ -127,29 +112,3 @@ def test_the_relay_is_woken_once_for_a_transaction_with_many_messages() -> None:
         for _ in range(3):
             publish(sample())
         assert len(connection.run_on_commit) == 1
-
-
-def publish_alone(message: Message) -> None:
-    with transaction.atomic():
-        publish(message)
-
-
-def in_threads(work: Callable[[], None], count: int) -> None:
-    """Run `work` in `count` threads at once; the first error is raised here."""
-    errors: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:  # handed to the test's own thread
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=guarded) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    if errors:
-        raise errors[0]

@@ -1,0 +1,260 @@
+"""A small application on the broker: a topology, handlers that leave a row for each call, and ways to drive it all.
+
+Its handlers do what the message says, so that a test can make one fail, wait or die.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+from django.test import override_settings
+from pydantic import BaseModel, ConfigDict
+
+from broker import leases, schemas, work
+from broker.current import current_topology
+from broker.errors import PermanentFailure
+from broker.groups import GroupRunner
+from broker.membership import Membership
+from broker.messages import Message
+from broker.models import OutboxMessage, WorkItem
+from broker.outbox import publish
+from broker.relay import LEASE, relay_batch
+from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Stream, Topology, WorkQueue
+from broker.wake import WakeUp
+
+MARKS = "BROKER_TEST_MARKS"
+SETTING = "tests.support.broker_app.topology"
+HERE = "tests.support.broker_app"
+GATE = 4711  # the advisory lock that a handler told to "wait" passes through
+
+topology = Topology(
+    exchanges=(Exchange(name="samples", type=ExchangeType.TOPIC), Exchange(name="nowhere", type=ExchangeType.DIRECT)),
+    streams=(Stream(name="log", partitions=2),),
+    queues=(
+        WorkQueue(name="jobs", handler=f"{HERE}.do_job", max_attempts=3, lease_seconds=2.0),
+        WorkQueue(name="followups", handler=f"{HERE}.follow_up", max_attempts=3, lease_seconds=2.0),
+    ),
+    bindings=(
+        Binding(exchange="samples", routing_key="noted.#", to="log"),
+        Binding(exchange="samples", routing_key="job.#", to="jobs"),
+        Binding(exchange="samples", routing_key="followup", to="followups"),
+    ),
+    groups=(
+        Group(name="exact", stream="log", handlers={"sample.noted": f"{HERE}.note_exactly"}, max_attempts=3),
+        Group(
+            name="atleast",
+            stream="log",
+            handlers={"sample.noted": f"{HERE}.note_at_least"},
+            semantics=Semantics.AT_LEAST_ONCE,
+            max_attempts=3,
+        ),
+        Group(
+            name="atmost",
+            stream="log",
+            handlers={"sample.noted": f"{HERE}.note_at_most"},
+            semantics=Semantics.AT_MOST_ONCE,
+        ),
+    ),
+)
+
+
+@schemas.register("sample.noted", version=1)
+class SampleNoted(BaseModel):
+    """`do` says what the handlers are to do: nothing special, "fail", "fail-once", "permanent", "wait" or "die"."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    n: int
+    text: str = ""
+    do: str = ""
+    where: str = "exact"  # the group or queue that is meant by `do`
+    follow: bool = False
+
+
+schemas.register("sample.ignored", version=1)(SampleNoted)
+
+
+def sample(n: int = 1, *, key: str = "sample:1", **changes: Any) -> Message:
+    data = {name: changes.pop(name) for name in ("text", "do", "where", "follow") if name in changes}
+    given: dict[str, Any] = {"type": "sample.noted", "exchange": "samples", "routing_key": "noted", "key": key}
+    return Message(**(given | {"data": {"n": n, **data}} | changes))
+
+
+def publish_now(*messages: Message) -> None:
+    """Publish each message in a transaction of its own."""
+    for message in messages:
+        with transaction.atomic():
+            publish(message)
+
+
+# --- Handlers: each leaves a row in the table `effect` ---------------------------------------------------------------
+def note_exactly(message: Message) -> None:
+    _behave("exact", message)
+    if message.data.get("follow"):
+        publish(
+            Message(
+                type="sample.noted",
+                exchange="samples",
+                routing_key="followup",
+                key=message.key,
+                data={"n": message.data["n"]},
+            ).caused_by(message)
+        )
+
+
+def note_at_least(message: Message) -> None:
+    _behave("atleast", message)
+
+
+def note_at_most(message: Message) -> None:
+    _behave("atmost", message)
+
+
+def do_job(message: Message) -> None:
+    _behave("jobs", message)
+
+
+def follow_up(message: Message) -> None:
+    _behave("followups", message)
+
+
+def _behave(place: str, message: Message) -> None:
+    do = message.data.get("do", "") if message.data.get("where") == place else ""
+    is_first_try = count_try(place, message) == 1
+    if do == "fail" or (do == "fail-once" and is_first_try):
+        raise ValueError(f"told to fail at {place}")
+    if do == "permanent":
+        raise PermanentFailure("told to fail for good")
+    if do == "die" or (do == "die-once" and is_first_try):
+        os.kill(os.getpid(), signal.SIGKILL)
+    with connection.cursor() as cursor:
+        if do == "wait":
+            cursor.execute("SELECT pg_advisory_lock_shared(%s), pg_advisory_unlock_shared(%s)", [GATE, GATE])
+        cursor.execute(
+            "INSERT INTO effect (place, key, n, position) VALUES (%s, %s, %s, %s)",
+            [place, message.key, message.data["n"], message.position],
+        )
+
+
+def count_try(place: str, message: Message) -> int:
+    """Count a call in a file, which no rollback takes back and every process sees."""
+    with (Path(os.environ[MARKS]) / f"{place}-{message.id}").open("a") as marks:
+        marks.write("x")
+        return marks.tell()
+
+
+def tries(place: str, message: Message) -> int:
+    file = Path(os.environ[MARKS]) / f"{place}-{message.id}"
+    return file.stat().st_size if file.exists() else 0
+
+
+# --- What a test needs -----------------------------------------------------------------------------------------------
+@contextmanager
+def installed(marks: Path) -> Iterator[None]:
+    """This topology as the current one, the table that its handlers write to, and the folder where they count."""
+    os.environ[MARKS] = str(marks)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS effect")
+        cursor.execute("CREATE TABLE effect (id bigserial, place text, key text, n int, position bigint)")
+    try:
+        with override_settings(BROKER_TOPOLOGY=SETTING):
+            yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE effect")
+        del os.environ[MARKS]
+
+
+def effects(place: str, key: str | None = None) -> list[int]:
+    """The numbers that the handlers of a group or queue saw, in the order in which they did."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n FROM effect WHERE place = %s AND (%s::text IS NULL OR key = %s) ORDER BY id", [place, key, key]
+        )
+        return [n for (n,) in cursor.fetchall()]
+
+
+def wait_until(is_true: Callable[[], object], *, seconds: float = 15, what: str = "it") -> None:
+    """Look every 20 ms until it is so; fails the test after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} seconds"
+        time.sleep(0.02)
+
+
+def in_threads(work: Callable[[], None], count: int) -> None:
+    """Run `work` in `count` threads at once; the first error is raised here."""
+    errors: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:  # handed to the test's own thread
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=guarded) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    if errors:
+        raise errors[0]
+
+
+# --- Driving the broker in this thread -------------------------------------------------------------------------------
+def relay_all(owner: str = "test") -> list[WakeUp]:
+    """Relay everything that waits; returns the wake-ups instead of sending them."""
+    generation = leases.take(LEASE, owner=owner)
+    assert generation, "another relay is active"
+    sent: list[WakeUp] = []
+    while relay_batch(generation=generation, send=sent.extend):
+        pass
+    return sent
+
+
+def member_of(name: str, *, member: str = "test") -> tuple[GroupRunner, Membership]:
+    """A member of a group, with its share of the partitions."""
+    current = current_topology()
+    group = next(group for group in current.groups if group.name == name)
+    stream = next(stream for stream in current.streams if stream.name == group.stream)
+    membership = Membership(group, stream, member=member)
+    membership.join()
+    membership.rebalance()
+    return GroupRunner(group), membership
+
+
+def advance(runner: GroupRunner, membership: Membership) -> bool:
+    """Let a member handle what is due in its partitions, once."""
+    never = threading.Event()
+    moved = [runner.advance(each, until=float("inf"), stop=never) for each in membership.owned.values()]
+    return any(moved)
+
+
+def handle_all(group: str, *, seconds: float = 15) -> None:
+    """Let one member handle a group's whole backlog, retries included."""
+    runner, membership = member_of(group)
+    wait_until(
+        lambda: not advance(runner, membership) and all(each.is_due() for each in membership.owned.values()),
+        seconds=seconds,
+    )
+    membership.leave()
+
+
+def drain() -> None:
+    """Relay, handle and work until nothing is left, as the processes would."""
+    while True:
+        relay_all()
+        for group in current_topology().groups:
+            handle_all(group.name)
+        ready = WorkItem.objects.filter(state=WorkItem.State.READY).order_by("id").values_list("pk", flat=True)
+        ran = [item_id for item_id in list(ready) if work.run(item_id)]
+        if not ran and not OutboxMessage.objects.filter(relayed_at=None):
+            return
