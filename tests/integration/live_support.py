@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
@@ -23,6 +24,7 @@ from notifications.tasks import fan_out
 from ott.embedded.ports import free_port
 
 START_SECONDS = 30
+EPOCH = uuid.UUID(int=7)  # the same for all tests: it names the database, and they share one
 PATIENCE = 5.0  # seconds until a frame that must come has come
 
 

@@ -1,0 +1,112 @@
+"""Redis killed, restarted, emptied and cut off under open live connections."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+
+from accounts.models import User
+from notifications.commands import subscribe
+from notifications.models import Epoch
+from ott.embedded.valkey import EmbeddedValkey
+from tests.integration.live_support import EPOCH, Client, LiveServer, push
+from tests.integration.notifications_support import MOVIES, a_viewer, post
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HEALED_WITHIN = 3.0  # seconds, as the guarantee says
+BACK_WITHIN = 10.0
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    folder: Path = tmp_path_factory.mktemp("valkey")
+    for parent in [folder, *folder.parents[:2]]:
+        parent.chmod(0o711)  # pytest's own folders: the server's user passes through
+    with EmbeddedValkey(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup: None, valkey: EmbeddedValkey) -> Iterator[LiveServer]:
+    url = f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
+    running = LiveServer({"DATABASE_URL": url, "REDIS_URL": valkey.url}).wait_until_ready()
+    layer = {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": [f"{valkey.url}/0"], "prefix": "live"}}
+    with override_settings(CHANNEL_LAYERS={"default": layer}):
+        yield running
+    running.stop()
+
+
+@pytest.fixture
+def viewer(transactional_db: None) -> User:
+    Epoch.objects.create(value=EPOCH)
+    user = a_viewer()
+    subscribe(viewer_id=user.pk, topic=MOVIES)
+    return user
+
+
+def is_live_again(client: Client) -> bool:
+    """Whether hints arrive: sooner than a tick would heal, several times in a row."""
+    deadline = time.monotonic() + BACK_WITHIN
+    in_a_row = 0
+    while time.monotonic() < deadline and in_a_row < 5:
+        push(post("Probe"))
+        started = time.monotonic()
+        client.titles(1)
+        in_a_row = in_a_row + 1 if time.monotonic() - started < 0.2 else 0
+    return in_a_row == 5
+
+
+def test_while_redis_is_down_postings_arrive_within_three_seconds_and_hints_come_back_with_it(
+    web: LiveServer, valkey: EmbeddedValkey, viewer: User
+) -> None:
+    with Client(web, viewer) as client:
+        client.resume()
+        valkey.kill()
+        for number in range(3):
+            push(post(str(number)))
+            assert client.titles(1, within=HEALED_WITHIN) == [str(number)]
+
+        valkey.start()
+
+        assert is_live_again(client)
+
+
+def test_emptying_redis_disturbs_nobody(web: LiveServer, valkey: EmbeddedValkey, viewer: User) -> None:
+    with Client(web, viewer) as client, redis.Redis.from_url(valkey.url) as redis_client:
+        client.resume()
+        redis_client.flushall()
+        push(post("After"))
+
+        assert client.titles(1, within=1) == ["After"]
+
+
+def test_a_subscription_that_redis_drops_is_renewed(web: LiveServer, valkey: EmbeddedValkey, viewer: User) -> None:
+    with Client(web, viewer) as client, redis.Redis.from_url(valkey.url) as redis_client:
+        client.resume()
+        redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        push(post("Meanwhile"))
+
+        assert client.titles(1, within=HEALED_WITHIN) == ["Meanwhile"]
+        assert is_live_again(client)
+
+
+def test_a_web_process_that_starts_without_redis_serves_and_catches_up(
+    web: LiveServer, valkey: EmbeddedValkey, viewer: User
+) -> None:
+    valkey.kill()
+    url = f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
+    second = LiveServer({"DATABASE_URL": url, "REDIS_URL": valkey.url}).wait_until_ready()
+    try:
+        with Client(second, viewer) as client:
+            client.resume()
+            post("No Redis at all")
+            assert client.titles(1, within=HEALED_WITHIN) == ["No Redis at all"]
+            valkey.start()
+            assert is_live_again(client)
+    finally:
+        second.stop()

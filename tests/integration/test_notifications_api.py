@@ -1,0 +1,87 @@
+"""The viewer's side of the HTTP API."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.commands import create_api_token
+from accounts.models import User
+from notifications.commands import subscribe
+
+from .notifications_support import MOVIES, a_viewer, post
+
+pytestmark = pytest.mark.django_db
+
+
+def caller(user: User) -> Client:
+    _, token = create_api_token(user=user, name="test")
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+def test_topics_and_subscriptions_say_what_is_followed() -> None:
+    api = caller(a_viewer())
+
+    put = api.put(f"/api/v1/subscriptions/{MOVIES}", {"kinds": ["episode"]}, content_type="application/json")
+    assert (put.status_code, put.json()) == (200, {"topic": MOVIES, "kinds": ["episode"]})
+
+    assert api.get("/api/v1/subscriptions").json() == [{"topic": MOVIES, "kinds": ["episode"]}]
+    (movies,) = [t for t in api.get("/api/v1/topics").json()[0]["topics"] if t["name"] == MOVIES]
+    assert movies == {"name": MOVIES, "label": "Movies", "subscribed": True, "kinds": ["episode"]}
+
+    assert api.delete(f"/api/v1/subscriptions/{MOVIES}").status_code == 204
+    assert api.delete(f"/api/v1/subscriptions/{MOVIES}").status_code == 204
+    assert api.get("/api/v1/subscriptions").json() == []
+
+
+def test_subscribing_without_a_body_wants_all_kinds() -> None:
+    api = caller(a_viewer())
+
+    assert "premiere" in api.put("/api/v1/subscriptions/title:new").json()["kinds"]
+
+
+@pytest.mark.parametrize("topic", ["nonsense", "viewer:1", "platform:all", "title:", "title:A b", "title:" + "x" * 200])
+def test_a_topic_that_cannot_be_is_refused_by_name(topic: str) -> None:
+    answer = caller(a_viewer()).put(f"/api/v1/subscriptions/{topic}")
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-topic")
+
+
+@pytest.mark.parametrize("kinds", [[], ["gossip"]])
+def test_kinds_that_are_not_are_refused_by_name(kinds: list[str]) -> None:
+    api = caller(a_viewer())
+    answer = api.put(f"/api/v1/subscriptions/{MOVIES}", {"kinds": kinds}, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-kinds")
+
+
+def test_the_inbox_is_paged_and_read() -> None:
+    viewer = a_viewer()
+    subscribe(viewer_id=viewer.pk, topic=MOVIES)
+    posted = [post(str(number)) for number in range(3)]
+    api = caller(viewer)
+
+    page = api.get("/api/v1/inbox", {"limit": 2}).json()
+    assert [entry["title"] for entry in page["entries"]] == ["2", "1"]
+    assert (page["unread"], page["positions"], page["next_before"]) == (3, {MOVIES: 3}, posted[1].pk)
+    rest = api.get("/api/v1/inbox", {"limit": 2, "before": page["next_before"]}).json()
+    assert [entry["title"] for entry in rest["entries"]] == ["0"]
+    assert rest["next_before"] is None
+
+    one = api.post("/api/v1/inbox/read", {"ids": [posted[0].pk]}, content_type="application/json").json()
+    assert one == {"ids": [posted[0].pk], "positions": {}, "unread": 2}
+    everything = {"positions": page["positions"]}
+    assert api.post("/api/v1/inbox/read", everything, content_type="application/json").json()["unread"] == 0
+
+
+@pytest.mark.parametrize(
+    "body", [{"ids": ["x"]}, {"ids": [-1]}, {"positions": {"a": -1}}, {"ids": list(range(1, 999))}]
+)
+def test_nonsense_is_refused_with_a_problem(body: dict[str, Any]) -> None:
+    answer = caller(a_viewer()).post("/api/v1/inbox/read", body, content_type="application/json")
+
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+
+
+def test_without_signing_in_there_is_no_inbox() -> None:
+    assert Client().get("/api/v1/inbox").status_code == 401
