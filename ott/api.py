@@ -1,8 +1,11 @@
 """The HTTP API, version 1: every app's router in one place."""
 
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from accounts.api import auth, register_problem_handlers
+from accounts.api import auth, problem_response, register_problem_handlers
 from catalog.api import router as catalog_router
 from notifications.api import router as notifications_router
 
@@ -17,3 +20,12 @@ api = NinjaAPI(
 register_problem_handlers(api)
 api.add_router("", catalog_router)
 api.add_router("", notifications_router)
+
+
+def unknown_address(request: HttpRequest) -> HttpResponse:
+    """What the API says at an address that it does not have."""
+    status = HTTPStatus.NOT_FOUND
+    detail = f"There is nothing at {request.path}: see /api/v1/docs."
+    return problem_response(
+        {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail},
+    )

@@ -10,5 +10,7 @@ class OttConfig(AppConfig):
     verbose_name = "Marquee"
 
     def ready(self) -> None:
-        """Make our Celery app the one that every process sends its wake-ups with."""
-        from . import celery  # noqa: F401, PLC0415 - it reads the settings
+        """Make our Celery app the one that every process wakes workers with; add our numbers to /metrics."""
+        from . import celery, metrics  # noqa: F401, PLC0415 - they read settings and models
+
+        metrics.register()

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from broker.models import Lease
+from broker.relay import LEASE
 
 from .heartbeats import silent
 
@@ -65,7 +66,7 @@ def _redis() -> None:
 
 
 def _broker() -> None:
-    if not Lease.objects.filter(expires_at__gt=Now()).exists():
+    if not Lease.objects.filter(name=LEASE, expires_at__gt=Now()).exists():
         raise NotReady("No relay holds the lease: is the process `broker` running?")
 
 

@@ -1,23 +1,20 @@
 """Every address of the platform."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import include, path, re_path
 
 from . import health
+from .api import api, unknown_address
 
-urlpatterns: list[URLPattern | URLResolver] = [
+urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
+    path("api/v1/", api.urls),
+    re_path("^api/", unknown_address),
     path("console/", admin.site.urls),
+    path("accounts/", include("accounts.urls")),  # ours come first
+    path("accounts/", include("allauth.urls")),
+    path("", include("notifications.urls")),
+    path("", include("catalog.urls")),
 ]
-for _prefix, _module in (("", "catalog.urls"), ("", "notifications.urls"), ("accounts/", "accounts.urls")):
-    if find_spec(_module):
-        urlpatterns.append(path(_prefix, include(_module)))
-if find_spec("catalog.api") and find_spec("notifications.api"):
-    from .api import api
-
-    urlpatterns.append(path("api/v1/", api.urls))
-urlpatterns.append(path("accounts/", include("allauth.urls")))

@@ -1,0 +1,56 @@
+"""The broker's numbers for Prometheus, read when somebody asks."""
+
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from broker import queries
+
+
+class BrokerNumbers(Collector):
+    """Depths and lags: the same in every process, so scraping one is enough."""
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering this must not ask the database."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask the database, one query a family."""
+        yield GaugeMetricFamily("broker_outbox_depth", "Messages not yet relayed", value=queries.outbox_depth())
+        yield from _groups()
+        yield _dead_letters()
+        yield _work_queues()
+
+
+def _groups() -> Iterator[Metric]:
+    labels = ["group", "stream", "partition"]
+    lag = GaugeMetricFamily("broker_group_lag", "Entries that a consumer group has still to handle", labels=labels)
+    expired = CounterMetricFamily("broker_group_expired", "Messages that expired unhandled", labels=labels)
+    for place in queries.lag():
+        values = [place.group, place.stream, str(place.partition)]
+        lag.add_metric(values, place.lag)
+        expired.add_metric(values, place.expired_count)
+    yield lag
+    yield expired
+
+
+def _dead_letters() -> Metric:
+    family = GaugeMetricFamily("broker_dead_letters", "Dead letters that wait", labels=["origin", "reason"])
+    for (origin, reason), number in queries.dead_letter_counts().items():
+        family.add_metric([origin, reason], number)
+    return family
+
+
+def _work_queues() -> Metric:
+    family = GaugeMetricFamily("broker_work_items", "Work items that are not done", labels=["queue", "state"])
+    for queue, states in queries.work_queue_depths().items():
+        for state, number in states.items():
+            family.add_metric([queue, state], number)
+    return family
+
+
+def register() -> None:
+    """Add the numbers to what /metrics shows."""
+    REGISTRY.register(BrokerNumbers())
