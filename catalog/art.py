@@ -29,5 +29,5 @@ def stored_image(upload: "File[Any] | None", *, size: tuple[int, int]) -> "Conte
         raise InvalidUpload("The picture cannot be read. Use a JPEG, PNG or WebP file.") from error
     upright.thumbnail(size)
     written = BytesIO()
-    upright.save(written, "WEBP", quality=82)
+    upright.save(written, "WEBP", quality=82, method=2)
     return ContentFile(written.getvalue(), name=f"{uuid4().hex}.webp")

@@ -9,7 +9,7 @@ from . import art
 from .catalogue import TITLES
 
 SIZE, RATE = "640x360", 24
-SCENES, SCENE_SECONDS, FADE_SECONDS = 3, 3.2, 0.6
+SCENES, SCENE_SECONDS, FADE_SECONDS = 3, 2.8, 0.6
 SECONDS = SCENES * SCENE_SECONDS - (SCENES - 1) * FADE_SECONDS
 
 CHORDS = {  # in hertz
@@ -30,7 +30,7 @@ def draw_clip(category: Category, folder: Path) -> Path:
         [
             *(*inputs, "-f", "lavfi", "-i", _sound(CHORDS[category])),
             *("-filter_complex", _camera(), "-map", "[film]", "-map", f"{SCENES}:a", "-t", f"{SECONDS:.2f}"),
-            *("-c:v", "libx264", "-preset", "superfast", "-crf", "22", "-c:a", "aac", "-b:a", "96k", name),
+            *("-c:v", "libx264", "-preset", "superfast", "-crf", "30", "-c:a", "aac", "-b:a", "96k", name),
         ],
         folder=folder,
         limit_seconds=120,

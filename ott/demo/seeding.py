@@ -34,11 +34,12 @@ def seed(*, say: Say = print) -> bool:
     owners = {studio.slug: _studio(studio) for studio in STUDIOS}
     people.ensure_audience()
     people.subscribe_viewer(people.ensure_account(email=people.VIEWER, name="Vera Viewer"))
-    for number, title in enumerate(TITLES):
-        _title(title, owners[title.studio])
-        if number % 10 == 9:
-            say(f"Drawing posters and backdrops: {number + 1} of {len(TITLES)}")
-    _releases(owners, say)
+    with Trailers(say) as trailers:
+        for number, title in enumerate(TITLES, start=1):
+            _title(title, owners[title.studio])
+            if number % 10 == 0:
+                say(f"Drew posters and backdrops: {number} of {len(TITLES)}")
+        _releases(owners, trailers, say)
     people.ensure_operator()
     return True
 
@@ -75,13 +76,12 @@ def _title(wanted: DemoTitle, owner: User) -> None:
     )
 
 
-def _releases(owners: dict[str, User], say: Say) -> None:
+def _releases(owners: dict[str, User], trailers: Trailers, say: Say) -> None:
     wanted = plan(database_now())
-    with Trailers(say) as trailers:
-        for number, release in enumerate(wanted, start=1):
-            _release(release, owners[release.title.studio], trailers)
-            if number % 20 == 0 or number == len(wanted):
-                say(f"Publishing releases: {number} of {len(wanted)}")
+    for number, release in enumerate(wanted, start=1):
+        _release(release, owners[release.title.studio], trailers)
+        if number % 25 == 0:
+            say(f"Published releases: {number} of {len(wanted)}")
 
 
 def _release(wanted: DemoRelease, owner: User, trailers: Trailers) -> None:

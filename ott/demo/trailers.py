@@ -1,10 +1,14 @@
-"""Gives releases their videos: one trailer a category, encoded once, and shared by hard links."""
+"""Gives releases their videos: one trailer a category, encoded once, and shared by hard links.
+
+A thread lets ffmpeg draw and encode them, while the seeding itself goes on with what needs no video.
+"""
 
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +34,7 @@ class Trailers:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._encoded: dict[str, Path] = {}
+        self._thread = ThreadPoolExecutor(max_workers=1)
 
     def __enter__(self) -> Self:
         parent = Path(settings.MEDIA_ROOT) / "encoding"
@@ -38,14 +42,16 @@ class Trailers:
         for left in parent.glob(f"{PREFIX}*"):  # by a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        self._encoded = {category.value: self._thread.submit(self._make, category) for category in Category}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._thread.shutdown(cancel_futures=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def attach(self, release: Release, owner: User, category: str) -> None:
         """Upload the category's trailer and let the encoder find its result made already."""
-        made = self._encoded.get(category) or self._make(Category(category))
+        made = self._encoded[category].result()
         with (self._folder / f"{category}.mp4").open("rb") as clip:
             asset = attach_asset(actor=owner, release_id=release.pk, upload=File(clip, name=f"{category}.mp4"))
         linked = Path(tempfile.mkdtemp(prefix="linked-", dir=self._folder)) / "made"
@@ -55,13 +61,12 @@ class Trailers:
         encode_asset(asset_attached(release, asset))
 
     def _make(self, category: Category) -> Path:
-        self._say(f"Drawing and encoding a trailer for {category.label}")
         clip = draw_clip(category, self._folder)
         folder = self._folder / category.value
         folder.mkdir()
         made = make_all(clip, folder, lambda percent, rung: None)
         (folder / RESULT).write_text(json.dumps(asdict(made)))
-        self._encoded[category.value] = folder
+        self._say(f"Encoded the trailer of {category.label}")
         return folder
 
 

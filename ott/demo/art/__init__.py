@@ -12,7 +12,7 @@ from .palettes import PALETTES
 from .scenes import Scene
 
 POSTER, BACKDROP = (400, 600), (1280, 720)  # pixels
-OVERSIZE = 1.6  # all is drawn larger and made smaller at the end: that smooths every edge
+OVERSIZE = 1.4  # all is drawn larger and made smaller at the end: that smooths every edge
 
 SCENES: dict[str, Scene] = {
     "ridges": scenes.ridges,
