@@ -1,4 +1,7 @@
-"""Topics and who follows them; notifications and where each was posted; what has been read."""
+"""Topics and who follows them; notifications and where each was posted; what has been read.
+
+A foreign key has no index of its own where a composite one begins with it: two to choose from misled the planner.
+"""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -47,8 +50,8 @@ class Topic(models.Model):
 class Subscription(models.Model):
     """A viewer's interest in a topic over the interval [from_seq, until_seq); open while `until_seq` is null."""
 
-    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="subscriptions")
-    topic = models.ForeignKey(Topic, models.CASCADE, related_name="subscriptions")
+    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="subscriptions", db_index=False)
+    topic = models.ForeignKey(Topic, models.CASCADE, related_name="subscriptions", db_index=False)
     kinds = ArrayField(models.CharField(max_length=16, choices=Kind))
     from_seq = models.BigIntegerField()
     until_seq = models.BigIntegerField(null=True)
@@ -92,9 +95,9 @@ class Posting(models.Model):
     """(topic, seq) → (notification, revision): a first post, a change or a recall, each is one."""
 
     pk = models.CompositePrimaryKey("topic_id", "seq")
-    topic = models.ForeignKey(Topic, models.CASCADE, related_name="postings")
+    topic = models.ForeignKey(Topic, models.CASCADE, related_name="postings", db_index=False)
     seq = models.BigIntegerField()
-    notification = models.ForeignKey(Notification, models.CASCADE, related_name="postings")
+    notification = models.ForeignKey(Notification, models.CASCADE, related_name="postings", db_index=False)
     revision = models.PositiveIntegerField()
     posted_at = models.DateTimeField()  # the database's clock under the topics' locks: grows with seq
 
@@ -113,7 +116,7 @@ class ReadMark(models.Model):
     """Up to which `seq` of a topic a viewer has read."""
 
     pk = models.CompositePrimaryKey("viewer_id", "topic_id")
-    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
     topic = models.ForeignKey(Topic, models.CASCADE)
     seq = models.BigIntegerField()
 
@@ -122,7 +125,7 @@ class ReadItem(models.Model):
     """A single notification that a viewer has read above a mark, at a revision; a newer one is unread again."""
 
     pk = models.CompositePrimaryKey("viewer_id", "notification_id")
-    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
     notification = models.ForeignKey(Notification, models.CASCADE)
     revision = models.PositiveIntegerField()
 

@@ -4,9 +4,15 @@ WITH chosen AS MATERIALIZED (
     FROM notifications_subscription s
     CROSS JOIN LATERAL (
         SELECT DISTINCT p.notification_id
-        FROM notifications_posting p
+        FROM (
+            SELECT topic_id, seq, notification_id, posted_at
+            FROM notifications_posting
+            WHERE topic_id = s.topic_id AND notification_id < %(before)s
+            ORDER BY notification_id DESC
+            OFFSET 0  -- a fence: read the index backwards and stop at the limit, whatever the filters are thought to keep
+        ) p
         JOIN notifications_notification n ON n.id = p.notification_id
-        WHERE p.notification_id < %(before)s AND /* visible(p, s) */
+        WHERE /* visible(p, s) */
         ORDER BY p.notification_id DESC
         LIMIT %(limit)s
     ) candidate

@@ -6,9 +6,15 @@ WITH chosen AS MATERIALIZED (
     JOIN notifications_subscription s ON s.topic_id = t.id AND s.viewer_id = %(viewer_id)s
     CROSS JOIN LATERAL (
         SELECT p.notification_id
-        FROM notifications_posting p
+        FROM (
+            SELECT topic_id, seq, notification_id, posted_at
+            FROM notifications_posting
+            WHERE topic_id = s.topic_id AND seq > held.seq::bigint
+            ORDER BY seq
+            OFFSET 0  -- a fence, as in inbox.sql
+        ) p
         JOIN notifications_notification n ON n.id = p.notification_id
-        WHERE p.seq > held.seq::bigint AND /* visible(p, s) */
+        WHERE /* visible(p, s) */
         ORDER BY p.seq
         LIMIT %(limit)s
     ) missed
