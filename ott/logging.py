@@ -18,7 +18,8 @@ _COMMON: list[Processor] = [
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     """Django's LOGGING; structlog's own loggers end in the same handler."""
-    common = [*_COMMON, TimeStamper(fmt="iso", utc=True) if as_json else TimeStamper(fmt="%H:%M:%S", utc=False)]
+    clock = TimeStamper(fmt="iso", utc=True) if as_json else TimeStamper(fmt="%H:%M:%S", utc=False)
+    common: list[Processor] = [*_COMMON, clock]
     structlog.configure(
         processors=[*common, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

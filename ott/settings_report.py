@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
@@ -42,7 +42,8 @@ def _malformed(env: Env) -> Iterator[str]:
     try:
         env.seal()
     except EnvValidationError as error:
-        for name, messages in error.error_messages.items():
+        found = cast("Mapping[str, list[str]]", error.error_messages)  # a lazy Env gathers them by name
+        for name, messages in found.items():
             yield f"{name}: {' '.join(messages)}"
 
 

@@ -15,7 +15,7 @@ from .processes import PREPARE, ProductProcess, product_processes
 from .server import POLL_SECONDS, EmbeddedServer, Sleep
 from .valkey import EmbeddedValkey
 
-STOP_SECONDS = 4.5  # for the processes together, and then once more for the servers
+PROCESSES_STOP_SECONDS, SERVERS_STOP_SECONDS = 6.0, 3.0
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL")
 
 
@@ -125,13 +125,13 @@ class Platform:
 
     def stop(self, sleep: Sleep = time.sleep) -> None:
         """Stop everything within ten seconds, servers last; kill what does not obey."""
-        _stop(self.processes, sleep)
-        _stop(self.servers, sleep)
+        _stop(self.processes, PROCESSES_STOP_SECONDS, sleep)
+        _stop(self.servers, SERVERS_STOP_SECONDS, sleep)
         discovery.withdraw(self.folder)
 
 
-def _stop(children: Sequence[Child], sleep: Sleep) -> None:
-    deadline = time.monotonic() + STOP_SECONDS
+def _stop(children: Sequence[Child], seconds: float, sleep: Sleep) -> None:
+    deadline = time.monotonic() + seconds
     for child in children:
         child.ask_to_stop()
     while any(child.is_running for child in children) and time.monotonic() < deadline:

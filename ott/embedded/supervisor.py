@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from .child import Child
 from .console import Console
@@ -60,7 +61,7 @@ class Supervisor:
         self._console = console
         self._watched = [
             *(Watched(server, server.spawn) for server in platform.servers),
-            *(Watched(process, lambda process=process: platform.spawn(process)) for process in platform.processes),
+            *(Watched(process, partial(platform.spawn, process)) for process in platform.processes),
         ]
 
     def wait_until_ready(self, sleep: Sleep) -> None:

@@ -9,6 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from ott.demo import seed
+
 
 class Command(BaseCommand):
     """`manage.py prepare`: migrate and, with --seed, fill in the demo content once."""
@@ -22,7 +24,7 @@ class Command(BaseCommand):
         self._reach_servers()
         call_command("migrate", verbosity=0, interactive=False)
         if options["seed"] and not settings.PRODUCTION:
-            call_command("seed_demo")
+            seed(say=self.stdout.write)
 
     def _reach_servers(self) -> None:
         try:
