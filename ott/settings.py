@@ -38,7 +38,9 @@ with suppress(ValueError):  # reported at the end
     _database.update(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
 if OTT_PROCESS == "web":
     # Many short-lived uses from a thread pool; the other processes hold their few connections for life.
-    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 16, "timeout": 10}
+    # A pool that backs off for long would still wait when the database is back: give up soon, and ask anew.
+    _pool = {"min_size": 2, "max_size": 16, "timeout": 3, "reconnect_timeout": 1}
+    _database.setdefault("OPTIONS", {})["pool"] = _pool
 else:
     _database["CONN_MAX_AGE"] = None
 DATABASES = {"default": _database}
@@ -192,12 +194,22 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_SIGNUP_FORM_CLASS = None
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-EMAIL_BACKEND = env.str("OTT_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+
+# --- Mail ----------------------------------------------------------------------------------------------------------
+EMAIL_HOST = env.str("OTT_SMTP_HOST", "")
+EMAIL_PORT = env.int("OTT_SMTP_PORT", 25)
+EMAIL_HOST_USER = env.str("OTT_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = env.str("OTT_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("OTT_SMTP_TLS", False)
+EMAIL_TIMEOUT = 10
+# Without a mail server, mail is printed.
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 DEFAULT_FROM_EMAIL = env.str("OTT_FROM_EMAIL", "Marquee <hello@marquee.example>")
 
 # --- Security ------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("OTT_SECRET_KEY", "") or _embedded.secret_key
-ALLOWED_HOSTS = env.list("OTT_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# Loopback is always allowed: health checks come from there.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("OTT_ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("OTT_TRUSTED_ORIGINS", [])
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -208,6 +220,7 @@ X_FRAME_OPTIONS = "DENY"
 if PRODUCTION:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 30 * 24 * 3600  # said over HTTPS only
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
