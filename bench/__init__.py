@@ -1,0 +1,1 @@
+"""Benchmarks: each scenario measures Marquee and its named baselines in one run."""

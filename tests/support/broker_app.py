@@ -125,7 +125,7 @@ def follow_up(message: Message) -> None:
 
 
 def _behave(place: str, message: Message) -> None:
-    do = message.data.get("do", "") if message.data.get("where") == place else ""
+    do = message.data.get("do", "") if message.data.get("where", "exact") == place else ""
     is_first_try = count_try(place, message) == 1
     if do == "fail" or (do == "fail-once" and is_first_try):
         raise ValueError(f"told to fail at {place}")
@@ -186,6 +186,17 @@ def wait_until(is_true: Callable[[], object], *, seconds: float = 15, what: str 
     while not is_true():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} seconds"
         time.sleep(0.02)
+
+
+@contextmanager
+def held_gate() -> Iterator[None]:
+    """Handlers that are told to wait do so inside this block."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [GATE])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [GATE])
 
 
 def in_threads(work: Callable[[], None], count: int) -> None:

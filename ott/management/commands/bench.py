@@ -1,0 +1,43 @@
+"""`manage.py bench SCENARIO`: measure, print a table, write JSON, and say what misses its goal."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from bench import latency
+from bench.report import Row, as_json, as_table
+from ott.embedded.ports import LOOPBACK
+
+SCENARIOS = {"latency": latency.run}
+RESULTS = Path("bench/results")
+
+
+class Command(BaseCommand):
+    """Runs benchmarks on a system of their own, in a temporary folder."""
+
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("scenario", choices=[*SCENARIOS, "all"])
+        parser.add_argument("--json", type=Path, metavar="FILE", help="where the rows go as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = list(SCENARIOS) if options["scenario"] == "all" else [options["scenario"]]
+        rows: list[Row] = []
+        for name in chosen:
+            measured = SCENARIOS[name](base_url=f"http://{LOOPBACK}:{settings.OTT_PORT}")
+            self._keep(name, measured)
+            rows += measured
+        self.stdout.write(as_table(rows))
+        if options["json"]:
+            options["json"].write_text(as_json(rows))
+        missed = [f"{row.scenario}: {row.metric}" for row in rows if row.met is False]
+        if missed:
+            raise CommandError("Missed its goal: " + "; ".join(missed))
+
+    def _keep(self, name: str, rows: list[Row]) -> None:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / f"{name}.json").write_text(as_json(rows))
+        (RESULTS / f"{name}.md").write_text(as_table(rows, "markdown"))
