@@ -103,7 +103,7 @@ class ScheduleForm(forms.Form):
 class RecallForm(forms.Form):
     """Why a release is taken back."""
 
-    reason = forms.CharField(max_length=500, required=False, help_text="Kept in the history; viewers do not see it.")
+    reason = forms.CharField(max_length=500, required=False, help_text="Viewers read it on the card that they have.")
 
 
 def add_problem(form: forms.Form, problem: Problem) -> None:

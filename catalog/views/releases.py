@@ -54,7 +54,7 @@ def edit(request: SignedInRequest, desk: Desk, *, release_id: UUID) -> HttpRespo
             messages.success(request, "Saved.")
             return redirect("studio_release", desk.slug, release_id)
         return render(request, "studio/save_state.html", {"saved": True})
-    if request.htmx:
+    if request.htmx and form.errors:
         errors = " ".join(message for messages_ in form.errors.values() for message in messages_)
         return render(request, "studio/save_state.html", {"errors": errors}, status=422)
     context = _context(desk, detail) | {"form": form, "history": told(detail.history)}

@@ -15,14 +15,7 @@ from catalog.models import Category
 register = template.Library()
 
 MOST_UNREAD = 99
-KIND_WORDS = {
-    "premiere": "Premiere",
-    "episode": "New episode",
-    "live_event": "Live event",
-    "announcement": "Announcement",
-    "reminder": "Reminder",
-    "recommendation": "For you",
-}
+CARD_PREFIXES = {"premiere": "Premiere", "episode": "New episode", "live_event": "Live"}
 
 
 @register.simple_tag
@@ -48,9 +41,12 @@ def current(context: Mapping[str, object], path: str, *, exact: bool = False) ->
 
 
 @register.inclusion_tag("partials/field.html")
-def field(bound: BoundField, label: str = "") -> dict[str, object]:
-    """A form field with its label, help and errors; Django ties them together for screen readers."""
-    return {"field": bound, "label": label or bound.label}
+def field(bound: BoundField, label: str = "", *, needed: bool = False) -> dict[str, object]:
+    """A form field with its label, help and errors; Django ties them together for screen readers.
+
+    `needed` is for a field that only its form as a whole can require.
+    """
+    return {"field": bound, "label": label or bound.label, "needed": needed or bound.field.required}
 
 
 @register.filter
@@ -69,18 +65,6 @@ def initial(name: object) -> str:
     return str(name)[:1].upper()
 
 
-@register.simple_tag
-def kinds() -> list[tuple[str, str]]:
-    """(kind, words) of every kind of notification, for one of them."""
-    return list(KIND_WORDS.items())
-
-
-@register.filter
-def kind_words(kind: str) -> str:
-    """What one notification of the kind is called."""
-    return KIND_WORDS.get(kind, "")
-
-
 @register.filter
 def unread_label(count: int) -> str:
     """The count as the badge shows it."""
@@ -97,3 +81,9 @@ def topic_sort(topic: str) -> str:
 def to_json(value: object) -> str:
     """JSON for a data attribute; the template escapes it."""
     return json.dumps(value)
+
+
+@register.filter
+def card_prefix(kind: str) -> str:
+    """How the notification of a release begins: the words of `notifications/handlers.py`."""
+    return CARD_PREFIXES.get(kind, "")

@@ -43,10 +43,8 @@ function draw(entry, notification) {
   entry.dataset.positions = JSON.stringify(notification.positions);
   entry.classList.toggle("is-recalled", notification.recalled);
   entry.classList.add("is-unread", "is-new");
-  const kind = document.getElementById("toast-template").getAttribute(`data-kind-${notification.kind}`);
   fill(entry, "title", notification.title).href = notification.url;
-  fill(entry, "body", notification.recalled ? "The studio took this back." : notification.body);
-  fill(entry, "kind", kind);
+  fill(entry, "body", notification.body);
   fill(entry, "studio", notification.studio);
   const time = fill(entry, "time", inWords(new Date(notification.published_at)));
   if (time) time.dateTime = notification.published_at;

@@ -28,10 +28,9 @@ export function showToast(notification, onOpen) {
   removeToast(notification.id);
   const toast = fromTemplate("toast-template");
   toast.dataset.toast = notification.id;
-  const words = document.getElementById("toast-template").getAttribute(`data-kind-${notification.kind}`);
-  fill(toast, "kind", words);
   fill(toast, "title", notification.title);
   fill(toast, "studio", notification.studio);
+  fill(toast, "category", notification.category);
   toast.querySelector('[data-part="live"]').hidden = notification.kind !== "live_event";
   const image = toast.querySelector('[data-part="image"]');
   if (notification.image) image.src = notification.image;
