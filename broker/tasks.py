@@ -1,7 +1,6 @@
 """The broker's Celery tasks. They carry ids only; what there is to do stands in the rows."""
 
 from celery import shared_task
-from django.db import close_old_connections, connection
 
 from . import housekeeping, wake, work
 
@@ -9,8 +8,6 @@ from . import housekeeping, wake, work
 @shared_task(name=wake.RUN_WORK_ITEM)
 def run_work_item(item_id: int) -> None:
     """Run a work item if it is due and nobody else does."""
-    if not connection.in_atomic_block:
-        close_old_connections()  # the server may have restarted since this worker's last task
     work.run(item_id)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery, beat
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import heartbeat_sent
+from celery.signals import heartbeat_sent, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ott.settings")
 
@@ -18,6 +18,16 @@ warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 app = Celery("ott")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# A new connection to PostgreSQL costs ten milliseconds; a worker keeps its own, and looks at it before each task.
+app.conf.update({"CELERY_DB_REUSE_MAX": 1_000_000})
+
+
+@task_prerun.connect
+def _drop_broken_connection(**_: Any) -> None:
+    from django.db import close_old_connections, connection  # noqa: PLC0415 - as below
+
+    if not connection.in_atomic_block:  # that of a test that calls the task by hand
+        close_old_connections()
 
 
 @heartbeat_sent.connect
