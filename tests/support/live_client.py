@@ -26,14 +26,14 @@ def eventually(condition: Callable[[], Any], *, within: float = PATIENCE_SECONDS
 class LiveClient:
     """One browser's worth of live connection, on a thread of its own."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, token: str, *, held: "LiveClient | None" = None) -> None:
         self._url = base_url.replace("http", "ws", 1) + "/ws/live/"
         self._headers = {"Authorization": f"Bearer {token}"}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.connected = threading.Event()
-        self.epoch = ""
-        self.positions: dict[str, int] = {}
+        self.epoch = held.epoch if held else ""
+        self.positions: dict[str, int] = dict(held.positions) if held else {}
         self.received: list[dict[str, Any]] = []  # notification frames in order of arrival
         self.connections = 0
         self.resets: list[str] = []
@@ -91,9 +91,9 @@ class LiveClient:
 
 
 @contextmanager
-def live_client(base_url: str, token: str) -> Iterator[LiveClient]:
+def live_client(base_url: str, token: str, *, held: LiveClient | None = None) -> Iterator[LiveClient]:
     """A connected client for the length of a block."""
-    client = LiveClient(base_url, token)
+    client = LiveClient(base_url, token, held=held)
     client.start()
     try:
         yield client

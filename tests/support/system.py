@@ -5,7 +5,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,10 @@ from uuid import uuid4
 import psycopg
 import redis
 
-from ott.embedded.processes import COMMANDS
+from ott.embedded.processes import COMMANDS, PROJECT
 from ott.embedded.stack import Stack
 
 from .live_client import LiveClient, eventually, live_client
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,18 @@ class System:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.base_url = stack.base_url
-        self.studio_token = self._command("create_token", "studio@test.example", "--studio", "aurora", "--create")
+        self.studio_token = self.manage("create_token", "studio@test.example", "--studio", "aurora", "--create")
 
-    def _command(self, *arguments: str) -> str:
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+    def manage(self, *arguments: str) -> str:
+        """Run a command of manage.py on this system; what it printed."""
+        command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
         run = subprocess.run(command, env=self.stack.environment, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         return run.stdout.strip()
 
-    def viewer(self, *, topics: tuple[str, ...] = ("category:movies",)) -> str:
+    def viewer(self, *, topics: tuple[str, ...] = ("category:movies",), email: str = "") -> str:
         """A new member who subscribes to `topics`; the answer is their API token."""
-        token = self._command("create_token", f"{uuid4().hex[:10]}@test.example", "--create")
+        token = self.manage("create_token", email or f"{uuid4().hex[:10]}@test.example", "--create")
         for topic in topics:
             answer = self.call("PUT", f"/subscriptions/{topic}", token, {})
             assert answer.status in {200, 201}, answer
@@ -144,9 +143,9 @@ class System:
         with psycopg.connect(self.stack.database_url, autocommit=True) as connection:
             yield connection
 
-    def live(self, token: str) -> Any:
-        """A live client of the viewer with `token`."""
-        return live_client(self.base_url, token)
+    def live(self, token: str, *, held: LiveClient | None = None) -> AbstractContextManager[LiveClient]:
+        """A live client of the viewer with `token`; it goes on from what the client `held` holds."""
+        return live_client(self.base_url, token, held=held)
 
 
 def _send(request: urllib.request.Request) -> Answer:
