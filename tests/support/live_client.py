@@ -32,7 +32,7 @@ class LiveClient:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.connected = threading.Event()
-        self.epoch = held.epoch if held else ""
+        self.epoch: str = held.epoch if held else ""
         self.positions: dict[str, int] = dict(held.positions) if held else {}
         self.received: list[dict[str, Any]] = []  # notification frames in order of arrival
         self.connections = 0
