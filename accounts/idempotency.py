@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, cast
 
-from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.http import HttpRequest
 from ninja import Status
@@ -58,7 +57,7 @@ def _claim(user_id: int, key: str, digest: str) -> bool:
             " ON CONFLICT DO NOTHING",
             [user_id, key, digest],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _first_answer(user_id: int, key: str, digest: str) -> Status[Any]:
@@ -93,6 +92,5 @@ def _digest(request: HttpRequest) -> str:
 
 
 def _chunks(file: Any) -> Iterable[bytes]:
-    uploaded = cast("UploadedFile", file)
-    yield from uploaded.chunks()
-    uploaded.seek(0)
+    yield from file.chunks()
+    file.seek(0)

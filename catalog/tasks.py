@@ -25,7 +25,7 @@ REPORT_SECONDS = 0.5
 RESULT = "result.json"
 
 
-@shared_task(name="catalog.publish_due_releases")  # type: ignore[untyped-decorator]
+@shared_task(name="catalog.publish_due_releases")
 def publish_due_releases() -> None:
     """Publish the releases whose moment has come."""
     publish_due()

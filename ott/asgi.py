@@ -11,6 +11,7 @@ pages = get_asgi_application()  # sets Django up: what follows needs the models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
+from catalog.request_limit import limit_requests  # noqa: E402
 from notifications.live.gateway import gateway, stop_gateway  # noqa: E402
 from notifications.live.routing import websocket_urlpatterns  # noqa: E402
 
@@ -29,4 +30,6 @@ async def lifespan(
     await send({"type": "lifespan.shutdown.complete"})
 
 
-application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan})
+application = ProtocolTypeRouter(
+    {"http": limit_requests(pages), "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+)

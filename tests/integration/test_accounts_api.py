@@ -1,14 +1,17 @@
 """Who may call the API, refusals as problem details, and `Idempotency-Key`."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import close_old_connections, connection, connections
 from django.test import Client
+from django.utils import timezone
 
 from accounts.commands import create_api_token
 from accounts.models import ApiToken, IdempotencyKey, User
+from accounts.tasks import forget_idempotency_keys
 from catalog import commands
 from catalog.models import Release, Studio
 from tests.support.catalog import a_studio, a_user, types_of_messages
@@ -216,3 +219,15 @@ def _ignoring_the_lost_connection(work: Any) -> None:
         pass
     finally:
         connections.close_all()
+
+
+def test_keys_are_forgotten_after_a_day() -> None:
+    _, owner = a_studio()
+    client = api(owner)
+    for key in ("old", "young"):
+        post(client, URL, DRAFT, key=key)
+    IdempotencyKey.objects.filter(key="old").update(created_at=timezone.now() - timedelta(hours=25))
+
+    forget_idempotency_keys()
+
+    assert IdempotencyKey.objects.get().key == "young"

@@ -60,7 +60,7 @@ def publish(release: Release) -> Release:
 def snapshot() -> list[Any]:
     """Everything that a refused command must leave as it was."""
     tables = (Release, Asset, Title, StoredEvent, OutboxMessage)
-    return [list(table.objects.order_by("pk").values()) for table in tables]  # type: ignore[attr-defined]
+    return [list(table.objects.order_by("pk").values()) for table in tables]
 
 
 # --- Who may -------------------------------------------------------------------------------------------------------

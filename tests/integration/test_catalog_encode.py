@@ -20,6 +20,7 @@ from catalog.commands import attach_asset
 from catalog.encoder.errors import AlreadyEncoding
 from catalog.encoder.ffmpeg import look
 from catalog.encoder.probe import Probe, read_probe
+from catalog.encoding_commands import report_progress
 from catalog.events import asset_attached
 from catalog.models import Asset, Release
 from tests.support.catalog import a_draft, files_below, types_of_messages
@@ -205,12 +206,12 @@ def test_an_upload_that_is_replaced_while_it_is_encoded_is_dropped(
 ) -> None:
     release = a_draft()
     old = attach(release, clip)
-    real, replaced = tasks.report_progress, []
+    replaced: list[Asset] = []
 
     def replace_half_way(**progress: Any) -> bool:
         if not replaced and progress["rung"] == "180p":
             replaced.append(attach(release, clip))
-        return real(**progress)
+        return report_progress(**progress)
 
     monkeypatch.setattr(tasks, "report_progress", replace_half_way)
     tasks.encode_asset(asset_attached(release, old))
@@ -238,11 +239,10 @@ def test_an_upload_that_vanished_is_said_to_be_gone(clip: Path) -> None:
 
 def test_progress_is_written_with_what_is_being_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, str]] = []
-    real = tasks.report_progress
 
     def watch(**progress: Any) -> bool:
         seen.append((progress["percent"], progress["rung"]))
-        return real(**progress)
+        return report_progress(**progress)
 
     monkeypatch.setattr(tasks, "report_progress", watch)
     encode(make_video(tmp_path / "large.mp4", size="640x360", seconds=2))

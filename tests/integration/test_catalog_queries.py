@@ -208,9 +208,9 @@ def test_strangers_and_wrong_addresses_are_refused_by_name() -> None:
 
     for query in (studio_queries.studio_overview, studio_queries.studio_releases, studio_queries.studio_team):
         with pytest.raises(NotAllowed):
-            query(user=a_user(), slug=slug)  # type: ignore[operator]
+            query(user=a_user(), slug=slug)
         with pytest.raises(NotFound):
-            query(user=a_user(), slug="none")  # type: ignore[operator]
+            query(user=a_user(), slug="none")
     with pytest.raises(NotAllowed):
         studio_queries.release_detail(user=a_user(), release_id=release.pk)
     with pytest.raises(NotFound):

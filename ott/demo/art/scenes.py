@@ -99,9 +99,11 @@ def _walkers(canvas: Canvas, line: list[tuple[float, float]]) -> None:
 def _water(canvas: Canvas, horizon: float, sun: float) -> None:
     palette, pen = canvas.palette, canvas.pen()
     top = round(canvas.height * horizon)
-    for y in range(top, canvas.height):
-        depth = (y - top) / (canvas.height - top)
-        pen.line((0, y, canvas.width, y), fill=mix(mix(palette.horizon, palette.far, 0.45), palette.near, depth**0.55))
+    for row in range(top, canvas.height):
+        depth = (row - top) / (canvas.height - top)
+        pen.line(
+            (0, row, canvas.width, row), fill=mix(mix(palette.horizon, palette.far, 0.45), palette.near, depth**0.55)
+        )
     step, y = canvas.unit * 0.9, float(top)
     while y < canvas.height:
         depth = (y - top) / (canvas.height - top)
