@@ -12,6 +12,7 @@ import django
 import pytest
 from django.db import connection
 from django.test import override_settings
+from hypothesis import settings as hypothesis
 
 if not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
     raise SystemExit(
@@ -19,6 +20,11 @@ if not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
     )
 os.environ["DJANGO_SETTINGS_MODULE"] = "ott.settings"
 django.setup()
+
+# A slow machine is not a failure; `make soak` tries many more cases.
+hypothesis.register_profile("test", deadline=None)
+hypothesis.register_profile("soak", deadline=None, max_examples=2000)
+hypothesis.load_profile("soak" if os.environ.get("OTT_SOAK") else "test")
 
 IN_CI = os.environ.get("CI") == "true"
 not_run: list[str] = []

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psycopg
 
+from broker.processes import dying_with_parent
+
 from .ports import LOOPBACK
 from .privileges import give_to_server_user, server_command
 from .server import EmbeddedServer, ServerDidNotStart
@@ -48,8 +50,14 @@ def create_cluster(folder: Path) -> None:
 def _initdb(cluster: Path, password_file: Path) -> None:
     command = [_program("initdb"), "--pgdata", str(cluster), "--username", USER, "--pwfile", str(password_file)]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
-    command = server_command(command, signal.SIGINT, needs=cluster)
-    result = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        server_command(command, signal.SIGKILL, needs=cluster),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=dying_with_parent(),
+    )
     if result.returncode:
         raise ServerDidNotStart(f"initdb failed: {(result.stderr or result.stdout).strip()}")
 

@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import psycopg
@@ -134,11 +135,13 @@ def test_a_killed_first_run_is_recovered_and_what_was_stored_is_there_next_time(
     parent.mkdir(mode=0o700)
     folder, port = parent / "my data", free_port()
 
-    # When the first run is killed while it prepares the database, then nothing is left of it
-    with running(folder, port=port, log=log) as first:
-        first.wait_for("Preparing", 30)
-        first.end(signal.SIGKILL)
-        assert first.gone_within(5), first.processes()
+    # When first runs are killed while they make the cluster, the tables and the demo, then nothing is left of them
+    for stage in ("Starting PostgreSQL", "Preparing", "posters"):
+        with running(folder, port=port, log=log) as first:
+            first.wait_for(stage, 60)
+            time.sleep(0.2)  # into it
+            first.end(signal.SIGKILL)
+            assert first.gone_within(5), first.processes()
 
     # And the next one recovers; a process that dies is started again
     with running(folder, port=port, log=log) as second:
