@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.problems import Problem
 
 from . import release as domain
-from .details import clean_details, clean_text, default_headline
+from .details import check_span, clean_details, clean_text, default_headline
 from .errors import InvalidRelease
 from .models import Asset, Release, ReleaseKind, Studio, Title
 from .permissions import Action, require
@@ -81,6 +81,7 @@ def draft_release(
         }
     )
     release = Release(pk=uuid4(), title=title)
+    check_span(starts_at=starts_at, expires_at=expires_at)
     decide_and_store(release, partial(domain.draft, kind=kind, details=details), actor=actor)
     return release
 
@@ -96,6 +97,7 @@ def edit_release(*, actor: User | None, release_id: UUID, changes: Mapping[str, 
     _require_for_change(actor, release)
     cleaned = clean_details(changes)
     decide_and_store(release, partial(domain.edit, changes=cleaned), actor=actor)
+    check_span(starts_at=release.starts_at, expires_at=release.expires_at)
     return release
 
 

@@ -19,6 +19,12 @@ def clean_details(details: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _CLEANERS[name](name, value) for name, value in details.items()}
 
 
+def check_span(*, starts_at: datetime | None, expires_at: datetime | None) -> None:
+    """Raise `InvalidRelease` for what would be over before it begins."""
+    if starts_at and expires_at and expires_at <= starts_at:
+        raise InvalidRelease("The release would be over before it begins.", field="expires_at")
+
+
 def default_headline(title: Title, *, kind: str, season: int | None, episode: int | None) -> str:
     """What is told of a release when the studio wrote no headline."""
     if kind == ReleaseKind.EPISODE and episode:

@@ -201,6 +201,17 @@ def test_a_draft_that_makes_no_sense_is_refused_with_its_field(details: dict[str
     assert not Release.objects.exists()
 
 
+def test_nothing_is_over_before_it_begins() -> None:
+    release = a_draft(starts_at=SOON)
+    before = snapshot()
+
+    with pytest.raises(InvalidRelease, match="over before it begins"):
+        commands.edit_release(actor=None, release_id=release.pk, changes={"expires_at": SOON})
+    assert snapshot() == before
+    with pytest.raises(InvalidRelease):
+        a_draft(starts_at=SOON, expires_at=SOON - timedelta(hours=1))
+
+
 def test_an_episode_is_named_after_its_place() -> None:
     assert a_draft(title="Low Tide", kind="episode", season=1, episode=4).headline == "Low Tide: S1 E4"
 

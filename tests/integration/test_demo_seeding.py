@@ -74,7 +74,9 @@ def test_a_seeding_that_is_killed_is_finished_by_the_next_one_and_a_third_change
     check_what_visitors_find()
 
     before = numbers()
-    assert start(environment).wait(60) == 0
+    third = start(environment)
+    third.communicate(timeout=60)
+    assert third.returncode == 0
     assert numbers() == before
 
 
