@@ -1,0 +1,288 @@
+"""Whatever happens, what a client holds equals a fresh load: random walks over a hub on a real database."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connections
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from accounts.commands import end_membership, start_membership, update_profile
+from accounts.queries import is_member
+from notifications.commands import mark_read, revise_notification, subscribe, unsubscribe
+from notifications.events import notification_posted
+from notifications.live import healing, push, tick
+from notifications.live import resume as resuming
+from notifications.live.auth import credential
+from notifications.live.connection import Connection, Identity
+from notifications.live.hub import Hub
+from notifications.live.posted import Posted
+from notifications.live.protocol import Resume
+from notifications.models import Epoch, Notification, Posting
+from notifications.queries import inbox
+from notifications.tasks import fan_out
+
+from .live_support import EPOCH
+from .notifications_support import a_viewer, post
+
+pytestmark = pytest.mark.django_db(transaction=True)
+_runs = itertools.count(1)
+_thread = ThreadPoolExecutor(1)
+TOKEN = 0  # the tick is told below that this one is good
+
+
+async def in_test_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Instead of threads that outlive the test: one, whose connection the test closes."""
+    return await asyncio.get_running_loop().run_in_executor(_thread, partial(function, *args, **kwargs))
+
+
+@dataclass
+class Card:
+    """What a client shows of one notification."""
+
+    revision: int
+    title: str
+    recalled: bool
+    read: bool
+    positions: dict[str, int]
+
+
+class Tab:
+    """A client that keeps to docs/live-protocol.md, on a connection without a network."""
+
+    def __init__(self, hub: Hub, identity: Identity, load: Callable[[], Any]) -> None:
+        self.hub = hub
+        self.identity = identity
+        self.load = load
+        self.cards: dict[int, Card] = {}
+        self.epoch = ""
+        self.positions: dict[str, int] = {}
+        self.connection: Connection | None = None
+        self.is_busy = False
+
+    async def reload(self) -> None:
+        page = await in_test_thread(self.load)
+        self.epoch, self.positions = page.epoch, page.positions
+        self.cards = {e.id: Card(e.revision, e.title, e.recalled, e.read, e.positions) for e in page.entries}
+
+    async def connect(self) -> None:
+        self.connection = Connection(self.identity, self.send)
+        self.writer = asyncio.create_task(self.connection.write_all())
+        self.hub.join(self.connection)
+        await self.resume()
+
+    async def resume(self) -> None:
+        assert self.connection is not None
+        frame = Resume(type="resume", epoch=self.epoch, positions=self.positions)
+        await resuming.resume(self.hub, self.connection, frame)
+
+    async def disconnect(self) -> None:
+        assert self.connection is not None
+        self.hub.leave(self.connection)
+        self.writer.cancel()
+        self.connection = None
+
+    def is_idle(self) -> bool:
+        return not self.is_busy and not (self.connection and self.connection._queue)
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.is_busy = True
+        await self.receive(json.loads(message["text"]))
+        self.is_busy = False
+
+    async def receive(self, frame: dict[str, Any]) -> None:
+        match frame["type"]:
+            case "welcome":
+                self.epoch, self.positions = frame["epoch"], frame["positions"]
+            case "notification":
+                self.take(frame)
+                self.advance(frame["positions"])
+            case "ping":
+                self.advance(frame["positions"])
+            case "read":
+                self.mark(frame)
+            case "reset":
+                await self.reload()
+                await self.resume()
+
+    def take(self, frame: dict[str, Any]) -> None:
+        held = self.cards.get(frame["id"])
+        assert held is None or frame["revision"] >= held.revision, "a step back"
+        if held is None or frame["revision"] > held.revision:
+            positions = {topic: seq for topic, seq in frame["positions"].items() if topic in self.positions}
+            self.cards[frame["id"]] = Card(frame["revision"], frame["title"], frame["recalled"], False, positions)
+
+    def mark(self, frame: dict[str, Any]) -> None:
+        for number, card in self.cards.items():
+            by_mark = any(seq <= frame["positions"].get(topic, 0) for topic, seq in card.positions.items())
+            card.read = card.read or by_mark or number in frame["ids"]
+
+    def advance(self, positions: dict[str, int]) -> None:
+        for topic in self.positions.keys() & positions.keys():
+            self.positions[topic] = max(self.positions[topic], positions[topic])
+
+
+class Walk(RuleBasedStateMachine):
+    """One viewer, one tab, one hub; hints that get lost, doubled and reordered."""
+
+    @initialize()
+    def begin(self) -> None:
+        Epoch.objects.get_or_create(defaults={"value": EPOCH})
+        run = next(_runs)
+        self.loop = asyncio.new_event_loop()
+        self.hub = Hub()
+        self.pump = self.loop.create_task(self.hub.deliver_all())
+        self.topics = [f"category:run{run}-{letter}" for letter in "abc"]
+        self.viewer = a_viewer()
+        self.subjects: list[str] = []
+        self.hints: list[Posted] = []
+        self.run_number = run
+        identity = Identity(self.viewer.pk, credential(self.viewer), token_id=TOKEN)
+        self.tab = Tab(self.hub, identity, lambda: inbox(viewer_id=self.viewer.pk, limit=100))
+        self.run(self.tab.reload())
+        self.run(self.tab.connect())
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def and_settle() -> None:
+            await work
+            await asyncio.sleep(0)
+            while not (self.hub._released.empty() and self.tab.is_idle()):
+                await asyncio.sleep(0.001)
+
+        self.loop.run_until_complete(and_settle())
+
+    def tell(self, notification: Notification) -> None:
+        """Make the hint that the worker would send, and keep it for later."""
+        rows = Posting.objects.filter(notification=notification, revision=notification.revision)
+        message = notification_posted(notification, dict(rows.values_list("topic__name", "seq")))
+        sent: list[Posted] = []
+        push_live, push_module = sent.append, "notifications.tasks.push_live"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(push_module, push_live)
+            fan_out(message)
+        self.hints += sent
+
+    @rule(chosen=st.sets(st.integers(0, 2), min_size=1), maturity=st.sampled_from([0, 0, 12]))
+    def publish(self, chosen: set[int], maturity: int) -> None:
+        subject = f"release:run{self.run_number}-{len(self.subjects)}"
+        self.subjects.append(subject)
+        self.tell(post(subject, *(self.topics[n] for n in sorted(chosen)), subject=subject, maturity=maturity))
+
+    @rule(number=st.integers(0, 99), recalled=st.booleans())
+    def change(self, number: int, recalled: bool) -> None:
+        if self.subjects:
+            subject = self.subjects[number % len(self.subjects)]
+            version = Notification.objects.get(subject=subject).subject_version + 1
+            changed = revise_notification(
+                subject=subject, subject_version=version, title=f"{subject} {version}", recalled=recalled
+            )
+            assert changed is not None
+            self.tell(changed)
+
+    @rule(number=st.integers(0, 99), again=st.booleans())
+    def a_hint_arrives(self, number: int, again: bool) -> None:
+        if self.hints:
+            hint = self.hints[number % len(self.hints)] if again else self.hints.pop(number % len(self.hints))
+
+            async def arrive() -> None:
+                self.hub.accept(hint)
+
+            self.run(arrive())
+
+    @rule(number=st.integers(0, 2))
+    def follow(self, number: int) -> None:
+        subscribe(viewer_id=self.viewer.pk, topic=self.topics[number])
+
+    @rule(number=st.integers(0, 2))
+    def leave(self, number: int) -> None:
+        unsubscribe(viewer_id=self.viewer.pk, topic=self.topics[number])
+
+    @rule()
+    def pay_or_stop_paying(self) -> None:
+        change = end_membership if is_member(user_id=self.viewer.pk) else start_membership
+        change(user=self.viewer)
+
+    @rule(is_kids=st.booleans())
+    def change_profile(self, is_kids: bool) -> None:
+        update_profile(user=self.viewer, is_kids=is_kids)
+
+    @rule(number=st.integers(0, 99))
+    def read_one(self, number: int) -> None:
+        if self.tab.cards:
+            ids = [sorted(self.tab.cards)[number % len(self.tab.cards)]]
+            mark_read(viewer_id=self.viewer.pk, ids=ids)
+
+    @rule()
+    def read_all(self) -> None:
+        mark_read(viewer_id=self.viewer.pk, positions=self.tab.positions)
+
+    @rule()
+    def lose_the_connection(self) -> None:
+        if self.tab.connection:
+            self.run(self.tab.disconnect())
+
+    @rule()
+    def come_back(self) -> None:
+        if not self.tab.connection:
+            self.run(self.tab.connect())
+
+    @rule()
+    def tick_and_compare(self) -> None:
+        if not self.tab.connection:
+            self.run(self.tab.connect())
+        for _ in range(2):  # the second one tells what was read while the first one reset
+            self.run(tick.tick(self.hub))
+        fresh = inbox(viewer_id=self.viewer.pk, limit=100).entries
+        newest = dict(Notification.objects.filter(pk__in=[entry.id for entry in fresh]).values_list("pk", "revision"))
+        assert sorted(self.tab.cards) == sorted(entry.id for entry in fresh)
+        for entry in fresh:
+            card = self.tab.cards[entry.id]
+            assert card.read == entry.read
+            if entry.revision == newest[entry.id]:  # else it changed after the viewer had left
+                assert (card.revision, card.title, card.recalled) == (entry.revision, entry.title, entry.recalled)
+
+    def teardown(self) -> None:
+        try:
+            self.tick_and_compare()
+        finally:
+            tasks = [self.pump, self.tab.writer]
+            for task in tasks:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self.loop.close()
+
+
+def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (healing, tick, resuming):
+        monkeypatch.setattr(module, "in_thread", in_test_thread)
+    monkeypatch.setattr(tick, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(push, "_send_soon", lambda message: None)  # every hint of a read or a change is lost
+    monkeypatch.setattr(tick, "read_facts", with_a_good_token(tick.read_facts))
+
+    try:
+        run_state_machine_as_test(
+            Walk,
+            settings=settings(
+                max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            ),
+        )
+    finally:
+        _thread.submit(connections.close_all).result()
+
+
+def with_a_good_token(read_facts: Callable[..., tick.Facts]) -> Callable[..., tick.Facts]:
+    """The tab's token is not in the database; whether tokens hold is tested over sockets."""
+
+    def read(*args: Any) -> tick.Facts:
+        facts = read_facts(*args)
+        return tick.Facts(facts.epoch, facts.heads, facts.viewers, facts.sessions, frozenset({TOKEN}))
+
+    return read
