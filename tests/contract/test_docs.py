@@ -45,8 +45,15 @@ def test_the_flow_names_functions_where_they_are() -> None:
         paths = [ROOT / name for name in re.findall(r"`([\w./]+)`", files)]
         source = "\n".join(path.read_text() for path in paths)
         for function in re.findall(r"`(?:\w+\.)?(\w+)`", functions):
-            assert re.search(rf"def {function}\b", source), f"{function} is not in {files}"
+            assert re.search(rf"(def|function) {function}\b", source), f"{function} is not in {files}"
 
 
 def test_the_readme_can_be_read_in_one_sitting() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/guarantees.md").read_text()))
+    defined = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _names_in(path)}
+    assert named
+    assert named <= defined, f"not to be found: {sorted(named - defined)}"
