@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.conf import settings
+from django.template.defaultfilters import filesizeformat
 
 from .errors import UploadTooLarge
 
@@ -57,7 +58,8 @@ def _counting(receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send) -> None:
-    problem = UploadTooLarge(f"The request is too large; files may have {settings.CATALOG_MAX_UPLOAD_BYTES} bytes.")
+    limit = filesizeformat(settings.CATALOG_MAX_UPLOAD_BYTES).replace("\xa0", " ")
+    problem = UploadTooLarge(f"The request is too large; a file may have {limit}.")
     body = json.dumps(problem.as_document()).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     headers.append((b"connection", b"close"))
