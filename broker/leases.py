@@ -34,6 +34,14 @@ def release(name: str, *, generation: int) -> None:
         cursor.execute(_RELEASE, [name, generation])
 
 
+def check(name: str, *, generation: int) -> None:
+    """Raise `LeaseLost` when somebody holds the lease under a newer generation."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [name, generation])
+        if cursor.fetchone() is None:
+            raise LeaseLost(f"{name}, generation {generation}")
+
+
 @contextmanager
 def fenced(name: str, *, generation: int) -> Iterator[None]:
     """A transaction that commits only if the lease is still of this generation; otherwise raises `LeaseLost`.
@@ -43,7 +51,4 @@ def fenced(name: str, *, generation: int) -> Iterator[None]:
     """
     with transaction.atomic():
         yield
-        with connection.cursor() as cursor:
-            cursor.execute(_HOLD, [name, generation])
-            if cursor.fetchone() is None:
-                raise LeaseLost(f"{name}, generation {generation}")
+        check(name, generation=generation)

@@ -85,6 +85,7 @@ def relay_batch(*, generation: int, send: Callable[[Sequence[WakeUp]], None] = w
     _give_positions(generation)
     batch = _next_batch()
     if not batch:
+        leases.check(LEASE, generation=generation)  # or a relay that lost it would never stand by for it again
         return 0
     plan = _plan(batch)
     with leases.fenced(LEASE, generation=generation):

@@ -34,7 +34,7 @@ def _names(topology: Topology) -> Iterator[str]:
             if count > 1:
                 yield f"The name {name!r} stands for more than one {kind}."
             if not _NAME.fullmatch(name):
-                yield f"{name!r} cannot name a {kind}: it must match {_NAME.pattern}."
+                yield f"{name!r} is no name for any {kind}: it must match {_NAME.pattern}."
 
 
 def _numbers(topology: Topology) -> Iterator[str]:
