@@ -83,7 +83,8 @@ schemas.register("sample.ignored", version=1)(SampleNoted)
 def sample(n: int = 1, *, key: str = "sample:1", **changes: Any) -> Message:
     data = {name: changes.pop(name) for name in ("text", "do", "where", "follow") if name in changes}
     given: dict[str, Any] = {"type": "sample.noted", "exchange": "samples", "routing_key": "noted", "key": key}
-    return Message(**(given | {"data": {"n": n, **data}} | changes))
+    given["data"] = {"n": n, **data}
+    return Message(**(given | changes))
 
 
 def publish_now(*messages: Message) -> None:
@@ -199,7 +200,7 @@ def held_gate() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [GATE])
 
 
-def in_threads(work: Callable[[], None], count: int) -> None:
+def in_threads(work: Callable[[], object], count: int) -> None:
     """Run `work` in `count` threads at once; the first error is raised here."""
     errors: list[BaseException] = []
 

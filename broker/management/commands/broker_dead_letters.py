@@ -10,6 +10,10 @@ from broker.management.tables import table
 from broker.models import DeadLetter
 
 
+_SHOWN = ("id", "state", "reason", "origin", "error", "attempts", "created_at", "decided_at")
+_SHOWN += ("message_id", "position", "exchange", "routing_key", "key")
+
+
 class Command(BaseCommand):
     """`list`, `show ID`, `replay ID…`, `discard ID…`."""
 
@@ -53,12 +57,12 @@ class Command(BaseCommand):
         self.stdout.write(table(("id", "since", "origin", "reason", "key", "error"), rows))
 
     def _show(self, dead_letter_id: int) -> None:
-        letter = DeadLetter.objects.filter(pk=dead_letter_id).values().first()
+        letter = DeadLetter.objects.filter(pk=dead_letter_id).first()
         if letter is None:
             raise CommandError(f"There is no dead letter {dead_letter_id}")
-        body, trace = letter.pop("body"), letter.pop("trace")
-        self.stdout.write("\n".join(f"{name}: {value}" for name, value in letter.items()))
-        self.stdout.write(f"body: {json.dumps(body, indent=2, ensure_ascii=False)}\n{trace}")
+        for field in _SHOWN:
+            self.stdout.write(f"{field}: {getattr(letter, field)}")
+        self.stdout.write(f"body: {json.dumps(letter.body, indent=2, ensure_ascii=False)}\n{letter.trace}")
 
     def _decide(self, verb: str, ids: list[int]) -> None:
         decide = replay.replay if verb == "replay" else replay.discard
