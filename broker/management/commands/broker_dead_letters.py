@@ -9,8 +9,8 @@ from broker import replay
 from broker.management.tables import table
 from broker.models import DeadLetter
 
-_SHOWN = ("id", "state", "reason", "origin", "error", "attempts", "created_at", "decided_at")
-_SHOWN += ("message_id", "position", "exchange", "routing_key", "key")
+_SHOWN = ["id", "state", "reason", "origin", "error", "attempts", "created_at", "decided_at"]
+_SHOWN += ["message_id", "position", "exchange", "routing_key", "key"]
 
 
 class Command(BaseCommand):
