@@ -1,0 +1,119 @@
+"""What viewers do: join, follow, be told, look up, lose the connection, choose a theme."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .site import Site
+
+pytestmark = pytest.mark.browser
+
+
+def live(page: Page) -> Page:
+    """The page, once its live connection stands."""
+    expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
+    return page
+
+
+def test_who_joins_is_a_member_and_follows_a_category(site: Site) -> None:
+    with site.visit() as visitor:
+        page = visitor.open("/")
+        page.get_by_role("link", name="Join").click()
+        page.get_by_label("E-mail address").fill("new@test.example")
+        page.get_by_label("Password").fill("short")
+        page.get_by_role("button", name="Join").click()
+        expect(page.get_by_text("at least 10 characters").first).to_be_visible()
+        page.get_by_label("Password").fill("a much longer sentence")
+        page.get_by_role("button", name="Join").click()
+        live(page)
+        page.get_by_role("button", name=re.compile("^Notifications")).click()
+        page.get_by_role("link", name="Choose what to follow").click()
+        page.get_by_role("switch", name="Follow Movies").check()
+        expect(page.get_by_role("checkbox", name="Premieres")).to_be_checked()
+        page.goto("/accounts/profile/")
+        expect(page.get_by_text("Active", exact=True)).to_be_visible()
+        assert visitor.complaints == []
+
+
+def test_a_followed_title_is_told_at_once_and_says_why(site: Site) -> None:
+    with site.visit("reader") as visitor:
+        page = live(visitor.open("/titles/low-tide/"))
+        page.get_by_role("button", name="Follow", exact=True).click()
+        expect(page.get_by_role("switch", name="Follow Low Tide")).to_be_checked()
+        page.goto("/notifications/")
+        live(page)
+        site.publish("Low Tide: the spring flood")
+        entry = page.locator(".inbox .entry").filter(has_text="the spring flood")
+        expect(entry).to_have_class(re.compile("is-unread"))
+        expect(page.locator(".toast").filter(has_text="the spring flood")).to_be_visible()
+        entry.get_by_role("link", name="Why did I get this?").click()
+        expect(entry.get_by_text("You follow Low Tide since")).to_be_visible()
+        assert visitor.complaints == []
+
+
+def test_a_recalled_release_changes_its_card_in_place(site: Site) -> None:
+    with site.visit("reader") as visitor:
+        page = live(visitor.open("/notifications/"))
+        release = site.publish("Low Tide: by mistake")
+        entry = page.locator(".inbox .entry").filter(has_text="by mistake")
+        expect(entry).to_be_visible()
+        site.run(
+            f"from catalog.commands import recall_release; recall_release(release_id={release!r}, actor=None,"
+            " reason='It was the wrong film.')"
+        )
+        expect(entry).to_have_class(re.compile("is-recalled"))
+        expect(entry).to_contain_text("It was the wrong film.")
+        expect(entry).to_have_count(1)
+
+
+def test_what_came_while_offline_is_there_after_reconnecting(site: Site) -> None:
+    with site.visit("reader") as visitor:
+        page = live(visitor.open("/notifications/"))
+        visitor.context.set_offline(True)
+        expect(page.locator("#connection")).to_have_text("Offline")
+        site.publish("Low Tide: the first unseen")
+        site.publish("Low Tide: the second unseen")
+        visitor.context.set_offline(False)
+        live(page)
+        titles = page.locator(".inbox .entry__title").filter(has_text="unseen")
+        expect(titles).to_have_text([re.compile("the second unseen"), re.compile("the first unseen")])
+        page.reload()
+        expect(titles).to_have_text([re.compile("the second unseen"), re.compile("the first unseen")])
+
+
+def test_without_a_network_a_page_says_so(site: Site) -> None:
+    with site.visit("reader") as visitor:
+        page = live(visitor.open("/"))
+        page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+        visitor.context.set_offline(True)
+        page.goto("/browse/")
+        expect(page.get_by_role("heading", name="You are offline")).to_be_visible()
+
+
+def test_without_membership_the_pages_say_why_nothing_comes(site: Site) -> None:
+    with site.visit("lapsed") as visitor:
+        page = visitor.open("/notifications/")
+        expect(page.locator(".inbox").get_by_text("You are not a member right now")).to_be_visible()
+        page.goto("/accounts/profile/")
+        expect(page.get_by_text("Without a membership no notifications reach you")).to_be_visible()
+
+
+def test_a_live_event_is_counted_down(site: Site) -> None:
+    with site.visit() as visitor:
+        page = visitor.open("/titles/harbour-cup/")
+        timer = page.get_by_role("timer")
+        expect(timer.locator("[data-unit=days]")).to_have_text("01")
+        seconds = timer.locator("[data-unit=seconds]")
+        before = seconds.text_content() or ""
+        expect(seconds).not_to_have_text(before)
+
+
+def test_the_chosen_theme_stays_and_is_there_before_the_first_paint(site: Site) -> None:
+    with site.visit("reader", color_scheme="dark") as visitor:
+        page = visitor.open("/accounts/profile/")
+        page.get_by_role("button", name="Light").first.click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "light")
+        page.goto("/", wait_until="commit")
+        expect(page.locator("html")).to_have_attribute("data-theme", "light")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(244, 246, 250)"
