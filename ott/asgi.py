@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
 
@@ -11,7 +11,7 @@ pages = get_asgi_application()  # sets Django up: what follows needs the models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
-from catalog.request_limit import limit_requests  # noqa: E402
+from catalog.request_limit import Application, limit_requests  # noqa: E402
 from notifications.live.gateway import gateway, stop_gateway  # noqa: E402
 from notifications.live.routing import websocket_urlpatterns  # noqa: E402
 
@@ -31,5 +31,9 @@ async def lifespan(
 
 
 application = ProtocolTypeRouter(
-    {"http": limit_requests(pages), "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+    {
+        "http": limit_requests(cast(Application, pages)),
+        "websocket": URLRouter(websocket_urlpatterns),
+        "lifespan": lifespan,
+    }
 )
