@@ -1,6 +1,6 @@
 """Addresses of the catalog: viewers at the root, studios below /studio/."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from . import media_views
 from .views import releases, shell, studio, viewer
@@ -13,7 +13,7 @@ release_urls = [
     path("schedule/", releases.schedule, name="studio_schedule"),
     path("recall/", releases.recall, name="studio_recall"),
 ]
-studio_urls = [
+studio_urls: list[URLPattern | URLResolver] = [
     path("", studio.overview, name="studio_overview"),
     path("releases/", studio.releases, name="studio_releases"),
     path("releases/new/", releases.new, name="studio_release_new"),

@@ -43,7 +43,7 @@ BASE = (
 STEPS = ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950")
 
 
-class ContentSecurityPolicy(CSPMiddleware):  # type: ignore[misc]  # django-csp is not annotated for subclassing
+class ContentSecurityPolicy(CSPMiddleware):
     """The strict policy of the settings; below `PREFIX`, what Unfold needs besides."""
 
     def get_policy_parts(

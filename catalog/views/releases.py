@@ -55,7 +55,7 @@ def edit(request: SignedInRequest, desk: Desk, *, release_id: UUID) -> HttpRespo
             return redirect("studio_release", desk.slug, release_id)
         return render(request, "studio/save_state.html", {"saved": True})
     if request.htmx and form.errors:
-        errors = " ".join(message for messages_ in form.errors.values() for message in messages_)
+        errors = " ".join(str(line) for lines in form.errors.values() for line in lines)
         return render(request, "studio/save_state.html", {"errors": errors}, status=422)
     context = _context(desk, detail) | {"form": form, "history": told(detail.history)}
     return render(request, "studio/release.html", context, status=422 if form.errors else 200)
