@@ -44,6 +44,8 @@ class Gateway:
             }.items()
         ]
         self._errands: set[asyncio.Task[None]] = set()
+        for task in self._tasks:
+            task.add_done_callback(_report)
 
     async def stop(self) -> None:
         """Close every connection with 1012 and end the loops."""
@@ -125,6 +127,11 @@ class Gateway:
                 elif now >= connection.next_ping:
                     connection.next_ping = now + interval
                     self.hub.ping(connection)
+
+
+def _report(loop: asyncio.Task[None]) -> None:
+    if not loop.cancelled():
+        logger.critical("The loop %s of the live gateway has ended", loop.get_name(), exc_info=loop.exception())
 
 
 _gateways: WeakKeyDictionary[asyncio.AbstractEventLoop, Gateway] = WeakKeyDictionary()

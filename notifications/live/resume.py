@@ -1,16 +1,18 @@
 """Resume: bring a client from what it holds to live, without a gap and without a repeat."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
+from pydantic import BaseModel
 
-from notifications.queries import InboxEntry, ViewerState, missing_postings, unread_count, viewer_state
+from notifications.queries import InboxEntry, ReadNews, ViewerState, missing_postings, read_news, viewer_state
 
 from .connection import Connection
 from .hub import Hub
-from .protocol import NotificationFrame, Ping, ResetReason, Resume, Welcome
+from .protocol import NotificationFrame, Ping, ReadNotice, ResetReason, Resume, Welcome
 from .threads import in_thread
 
 ATTEMPTS = 3
@@ -23,7 +25,7 @@ class Snapshot:
     state: ViewerState
     start: dict[str, int] = field(default_factory=dict)  # the positions that the client goes on from
     missed: list[InboxEntry] = field(default_factory=list)
-    unread: int = 0
+    reads: ReadNews | None = None
     objection: ResetReason | None = None
 
 
@@ -42,25 +44,27 @@ async def resume(hub: Hub, connection: Connection, frame: Resume) -> None:
             return
         if connection.buffer is None:
             return  # reset meanwhile: more was released than is kept
-        if snapshot.state.topics.keys() <= topics:
-            _go_live(hub, connection, snapshot)
+        if snapshot.reads is not None and snapshot.state.topics.keys() <= topics:
+            _go_live(hub, connection, snapshot.state, _answer(snapshot, snapshot.reads, frame))
             return
         topics = set(snapshot.state.topics)
     hub.reset(connection, "entitlement")
 
 
-def _go_live(hub: Hub, connection: Connection, snapshot: Snapshot) -> None:
+def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[BaseModel]:
+    """The frames that bring the client to the snapshot."""
     state = snapshot.state
-    welcome = Welcome(
-        epoch=state.epoch,
-        positions=snapshot.start,
-        unread=snapshot.unread,
-        heartbeat=settings.LIVE_HEARTBEAT_SECONDS,
-    )
-    connection.owe(welcome.model_dump_json())
-    for entry in snapshot.missed:
-        connection.owe(_frame(entry).model_dump_json())
-    connection.owe(Ping(positions={topic: state.positions[topic] for topic in state.topics}).model_dump_json())
+    heartbeat: float = settings.LIVE_HEARTBEAT_SECONDS
+    yield Welcome(epoch=state.epoch, positions=snapshot.start, unread=reads.unread, heartbeat=heartbeat)
+    yield from map(_frame, snapshot.missed)
+    if frame.positions is not None and reads.version > 0:  # something may have been read while it was away
+        yield ReadNotice(ids=reads.ids, positions=reads.positions, unread=reads.unread)
+    yield Ping(positions={topic: state.positions[topic] for topic in state.topics})
+
+
+def _go_live(hub: Hub, connection: Connection, state: ViewerState, answer: Iterable[BaseModel]) -> None:
+    for frame in answer:
+        connection.owe(frame.model_dump_json())
     hub.settle(connection, state)
 
 
@@ -78,7 +82,7 @@ def read_snapshot(viewer_id: int, frame: Resume) -> Snapshot:
         missed = missing_postings(viewer_id=viewer_id, positions=start, limit=limit + 1)
         if len(missed) > limit:
             return Snapshot(state, objection="too-many")
-        return Snapshot(state, start, missed, unread_count(viewer_id=viewer_id))
+        return Snapshot(state, start, missed, read_news(viewer_id=viewer_id))
 
 
 def _objection(frame: Resume, state: ViewerState) -> ResetReason | None:

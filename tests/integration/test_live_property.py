@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -271,7 +272,10 @@ def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.Monk
         run_state_machine_as_test(
             Walk,
             settings=settings(
-                max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=1000 if os.environ.get("OTT_SOAK") else 30,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
             ),
         )
     finally:

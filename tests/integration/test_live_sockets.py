@@ -160,6 +160,22 @@ def test_a_read_that_no_hint_tells_of_is_found_by_the_tick(
         assert (told["ids"], told["unread"]) == ([posted.pk], 0)
 
 
+def test_what_was_read_while_the_client_was_away_is_told_when_it_resumes(
+    live_web: LiveServer, subscriber: User
+) -> None:
+    known = post("Known")
+    page = inbox(viewer_id=subscriber.pk)
+    missed = post("Missed, and read elsewhere")
+    mark_read(viewer_id=subscriber.pk, ids=[known.pk, missed.pk])
+
+    with Client(live_web, subscriber) as client:
+        assert client.resume(page.epoch, page.positions)["unread"] == 0
+        assert client.titles(1) == ["Missed, and read elsewhere"]
+        told = client.next("read")
+
+    assert (sorted(told["ids"]), told["unread"]) == ([known.pk, missed.pk], 0)
+
+
 def test_a_read_of_nothing_answers_the_count(live_web: LiveServer, subscriber: User) -> None:
     post("Unread")
     with Client(live_web, subscriber) as client:
