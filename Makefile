@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 SERVERS := $(RUN) -m ott.embedded exec --
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak bench lint screenshots
+.PHONY: help up test soak bench lint screenshots lock
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -31,6 +31,11 @@ lint: $(VENV)/.dev ## Style, types, import rules, missing migrations
 
 screenshots: $(VENV)/.dev ## Take the pictures in docs/
 	$(RUN) -m tests.acceptance.screenshots
+
+lock: ## Choose versions anew, after a change of pyproject.toml (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -o requirements.lock pyproject.toml
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -o requirements-dev.lock \
+		--all-extras -c requirements.lock pyproject.toml
 
 # The environment: `make up` needs what production needs; the rest also needs the tools. Remade when a lock changes.
 $(VENV)/.runtime: requirements.lock
