@@ -26,6 +26,8 @@ hypothesis.register_profile("test", deadline=None)
 hypothesis.register_profile("soak", deadline=None, max_examples=2000)
 hypothesis.load_profile("soak" if os.environ.get("OTT_SOAK") else "test")
 
+pytest_plugins = ["tests.support.rabbitmq"]
+
 IN_CI = os.environ.get("CI") == "true"
 not_run: list[str] = []
 
