@@ -4,17 +4,20 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from .auth import auth
 from .idempotency import idempotent
-from .problems import NotSignedIn, Problem
+from .problems import DatabaseAway, NotSignedIn, Problem
 
 __all__ = ["Problem", "ProblemDetail", "auth", "idempotent", "problem_response", "register_problem_handlers"]
 
 logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 2
 
 
 class ProblemDetail(Schema):
@@ -39,6 +42,8 @@ def problem_response(document: dict[str, Any]) -> JsonResponse:
     response = JsonResponse(document, status=document["status"], content_type="application/problem+json")
     if document["status"] == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="Marquee"'
+    if document["status"] == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
@@ -72,9 +77,15 @@ def _not_found(request: HttpRequest, exception: Any) -> HttpResponse:
     return _plain(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
 
 
+def _database_away(request: HttpRequest, exception: Any) -> HttpResponse:
+    logger.warning("The database was away at %s %s: %s", request.method, request.path, str(exception).strip())
+    detail = "Send the request again in a moment; with the same Idempotency-Key it has the effect of one."
+    return problem_response(DatabaseAway(detail).as_document())
+
+
 def _failure(request: HttpRequest, exception: Any) -> HttpResponse:
     logger.error("The API failed at %s %s", request.method, request.path, exc_info=exception)
-    detail = "The server failed. Nothing of this request was kept; it is safe to send it again."
+    detail = "The server failed. Send the request again: with the same Idempotency-Key it has the effect of one."
     return _plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
@@ -89,5 +100,7 @@ _HANDLERS: dict[type[Exception], Any] = {
     ValidationError: _invalid,
     HttpError: _http_error,
     Http404: _not_found,
+    OperationalError: _database_away,
+    InterfaceError: _database_away,
     Exception: _failure,
 }

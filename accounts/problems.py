@@ -26,6 +26,14 @@ class Problem(Exception):
         return {**self.extras, **document}
 
 
+class DatabaseAway(Problem):
+    """PostgreSQL cannot be reached. Whether a write was kept shows when it is repeated under its `Idempotency-Key`."""
+
+    status = 503
+    slug = "database-away"
+    title = "The database cannot be reached at the moment"
+
+
 class NotSignedIn(Problem):
     """Nobody is signed in, and no valid token was sent."""
 

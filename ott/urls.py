@@ -6,6 +6,8 @@ from django.urls import include, path, re_path
 from . import health
 from .api import api, unknown_address
 
+handler500 = "ott.failures.server_error"
+
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),

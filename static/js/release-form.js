@@ -18,6 +18,14 @@ function startForm(form) {
   if (preview) form.elements.headline.addEventListener("input", (event) => (preview.textContent = event.target.value));
 }
 
+// Whoever typed before this script ran is heard too, once htmx listens.
+function hearEarlyTyping() {
+  const field = document.activeElement;
+  if (!field?.closest("[data-release-form]") || field.value === field.defaultValue) return;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 export function startReleaseForms() {
   for (const form of document.querySelectorAll("[data-release-form]")) startForm(form);
+  document.addEventListener("DOMContentLoaded", hearEarlyTyping);
 }

@@ -3,6 +3,7 @@
 A process is held at the point where it is to die by a trigger that waits for a lock of the test's own.
 """
 
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from ott.embedded.stack import Stack
 from tests.support.live_client import LiveClient, eventually
-from tests.support.system import System, assert_exactly_once
+from tests.support.system import System, assert_exactly_once, send
 from tests.support.videos import make_video
 
 LOCK = 20_260_101
@@ -123,6 +124,11 @@ def test_postgresql_killed_loses_nothing_that_was_accepted(system: System, viewe
     token, client = viewer
     headlines = system.announce("Before PostgreSQL died", "Right before it")
     system.stack.kill_postgres()
+    refusal = send(system.request("GET", "/inbox", token))
+    assert (refusal.status, refusal.body["type"]) == (503, "/problems/database-away")
+    signed_in = {"Cookie": f"sessionid={'a' * 32}"}
+    page = send(urllib.request.Request(f"{system.base_url}/browse/", headers=signed_in))
+    assert (page.status, "We will be back in a moment" in page.body["text"]) == (503, True)
     system.stack.start_postgres()
     headlines += system.announce("After it came back")
     assert_exactly_once(system, client, token, headlines)

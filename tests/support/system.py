@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -19,6 +20,8 @@ from ott.embedded.processes import COMMANDS, PROJECT
 from ott.embedded.stack import Stack
 
 from .live_client import LiveClient, eventually, live_client
+
+DATABASE_AWAY = 503
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,23 @@ class System:
         return token
 
     def call(self, method: str, path: str, token: str, body: dict[str, Any] | None = None) -> Answer:
-        """One API call."""
-        request = urllib.request.Request(
+        """One API call, sent again while the platform does not answer: its key makes that harmless."""
+        request = self.request(method, path, token, body)
+        answer: Answer = eventually(lambda: _answer(request), what=f"an answer to {method} {path}")
+        return answer
+
+    def request(self, method: str, path: str, token: str, body: dict[str, Any] | None = None) -> urllib.request.Request:
+        """An API call that is not sent yet."""
+        return urllib.request.Request(
             f"{self.base_url}/api/v1{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "application/json",
+                "Idempotency-Key": uuid4().hex,
+            },
         )
-        return _send(request)
 
     def upload(self, release_id: str, video: Path) -> Answer:
         """Upload `video` as the release's asset."""
@@ -78,7 +90,7 @@ class System:
                 "Content-Type": f"multipart/form-data; boundary={boundary}",
             },
         )
-        return _send(request)
+        return send(request)
 
     def draft(self, headline: str, category: str = "movies") -> str:
         """A drafted release's id."""
@@ -88,24 +100,9 @@ class System:
         return str(answer.body["id"])
 
     def publish(self, release_id: str) -> None:
-        """Publish, and press again while the platform does not answer: the key makes that harmless."""
-        key = uuid4().hex
-        request = urllib.request.Request(
-            f"{self.base_url}/api/v1/releases/{release_id}/publish",
-            method="POST",
-            data=b"",
-            headers={"Authorization": f"Bearer {self.studio_token}", "Idempotency-Key": key},
-        )
-
-        def accepted() -> bool:
-            try:
-                answer = _send(request)
-            except OSError:
-                return False
-            assert answer.status < 400 or answer.status >= 500, answer
-            return answer.status == 202
-
-        eventually(accepted, what="publish accepted")
+        """Publish a drafted release."""
+        answer = self.call("POST", f"/releases/{release_id}/publish", self.studio_token)
+        assert answer.status == 202, answer
 
     def announce(self, *headlines: str) -> list[str]:
         """Draft and publish one release a headline; the answer is their headlines."""
@@ -148,16 +145,30 @@ class System:
         return live_client(self.base_url, token, held=held)
 
 
-def _send(request: urllib.request.Request) -> Answer:
+def _answer(request: urllib.request.Request) -> Answer | None:
+    """The answer, unless it is that the platform cannot be reached or its database is away."""
+    try:
+        answer = send(request)
+    except (OSError, HTTPException):
+        return None
+    return None if answer.status == DATABASE_AWAY else answer
+
+
+def send(request: urllib.request.Request) -> Answer:
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
-            raw = response.read()
-            return Answer(response.status, json.loads(raw) if raw else {})
+            return Answer(response.status, _body(response.read()))
     except HTTPError as error:
-        raw = error.read()
-        return Answer(error.code, json.loads(raw) if raw.startswith(b"{") else {"text": raw.decode(errors="replace")})
+        return Answer(error.code, _body(error.read()))
     except URLError as error:
         raise OSError(str(error)) from error
+
+
+def _body(raw: bytes) -> dict[str, Any]:
+    if raw.startswith(b"{"):
+        document: dict[str, Any] = json.loads(raw)
+        return document
+    return {"text": raw.decode(errors="replace")}
 
 
 def assert_exactly_once(system: System, client: LiveClient, token: str, headlines: list[str]) -> None:
