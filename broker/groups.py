@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 
 import structlog
@@ -59,6 +59,12 @@ def _pause(membership: Membership) -> float:
     return max(0.0, min([settings.BROKER_POLL_SECONDS, *waits]))
 
 
+def _reraise_if_lost(error: Exception) -> None:
+    """PostgreSQL went away: that is no fault of the message."""
+    if isinstance(error, OperationalError | InterfaceError) and not connection.is_usable():
+        raise error
+
+
 class GroupRunner:
     """Calls a group's handlers with the semantics that it promises."""
 
@@ -78,28 +84,62 @@ class GroupRunner:
         """
         if not progress.is_due():
             return False
-        entries = engine().read(progress.stream, progress.partition, progress.next_offset, limit=READ_LIMIT)
-        for entry in entries:
-            self._take(entry, progress)
-            if not progress.is_due() or stop.is_set() or time.monotonic() >= until:
+        size = self.group.batch
+        limit = max(READ_LIMIT, size)
+        entries = engine().read(progress.stream, progress.partition, progress.next_offset, limit=limit)
+
+        def is_over() -> bool:
+            return not progress.is_due() or stop.is_set() or time.monotonic() >= until
+
+        for start in range(0, len(entries), size):
+            batch = entries[start : start + size]
+            if not self._take_together(batch, progress):
+                self._take_singly(batch, progress, is_over)
+            if is_over():
                 break
         progress.flush()
         return bool(entries)
 
-    def _take(self, entry: Entry, progress: Progress) -> None:
-        if entry.position <= progress.watermark:  # a duplicate: the relay was killed between append and mark
-            progress.passed(offset=entry.offset, position=entry.position)
-            return
+    def _take_together(self, entries: Sequence[Entry], progress: Progress) -> bool:
+        """Handle entries in one transaction, with one commit of progress; False when they are to be taken singly.
+
+        One that fails takes all of them back. That is no attempt yet: it is about to fail by itself.
+        """
+        if len(entries) == 1 or progress.attempts:  # what has failed before would only take the others back again
+            return False
+        before = copy(progress)
         try:
-            message = from_body(entry.body)
+            with transaction.atomic():
+                for entry in entries:
+                    if call := self._call_for(entry, progress):
+                        handler, message = call
+                        handler(message)
+                        progress.passed(offset=entry.offset, position=entry.position)
+                progress.commit()
+        except LeaseLost:
+            raise
+        except Exception as error:
+            _reraise_if_lost(error)
+            progress.restore(before)
+            logger.warning("batch_failed", group=self.group.name, position=entry.position, error=str(error))
+            return False
+        return True
+
+    def _take_singly(self, entries: Sequence[Entry], progress: Progress, is_over: Callable[[], bool]) -> None:
+        for entry in entries:
+            self._take(entry, progress)
+            if is_over():
+                break
+
+    def _take(self, entry: Entry, progress: Progress) -> None:
+        try:
+            call = self._call_for(entry, progress)
         except InvalidMessage as error:
             self._bury(entry, progress, error, DeadLetter.Reason.INVALID)
             return
-        handler = self._handlers.get(message.type)
-        if handler is None or message.has_expired():
-            progress.expired += handler is not None
-            progress.passed(offset=entry.offset, position=entry.position)
+        if call is None:
             return
+        handler, message = call
         before = copy(progress)
         try:
             self._handle(handler, message, entry, progress)
@@ -108,6 +148,19 @@ class GroupRunner:
         except Exception as error:
             progress.restore(before)
             self._failed(entry, progress, error)
+
+    def _call_for(self, entry: Entry, progress: Progress) -> tuple[Handler, Message] | None:
+        """Which handler to call, and with what; None when the entry was passed over. Raises `InvalidMessage`."""
+        if entry.position <= progress.watermark:  # a duplicate: the relay was killed between append and mark
+            progress.passed(offset=entry.offset, position=entry.position)
+            return None
+        message = from_body(entry.body)
+        handler = self._handlers.get(message.type)
+        if handler is None or message.has_expired():
+            progress.expired += handler is not None
+            progress.passed(offset=entry.offset, position=entry.position)
+            return None
+        return handler, message
 
     def _exactly_once(self, handler: Handler, message: Message, entry: Entry, progress: Progress) -> None:
         """The handler's effects and the progress in one transaction, fenced."""
@@ -132,8 +185,7 @@ class GroupRunner:
             self._bury(entry, progress, error)
 
     def _failed(self, entry: Entry, progress: Progress, error: Exception) -> None:
-        if isinstance(error, OperationalError | InterfaceError) and not connection.is_usable():
-            raise error  # PostgreSQL went away: that is no fault of the message
+        _reraise_if_lost(error)
         attempts = progress.attempts + 1
         if isinstance(error, PermanentFailure) or attempts >= self.group.max_attempts:
             self._bury(entry, progress, error)

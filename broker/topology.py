@@ -70,13 +70,18 @@ class Binding:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A consumer group on a stream: `handlers` maps event types to dotted paths; other types are passed over."""
+    """A consumer group on a stream: `handlers` maps event types to dotted paths; other types are passed over.
+
+    `batch` is how many messages of a partition share one transaction (exactly once only). More of them cost fewer
+    commits, and hold what a handler locks until the last one is handled.
+    """
 
     name: str
     stream: str
     handlers: Mapping[str, str]
     semantics: Semantics = Semantics.EXACTLY_ONCE
     max_attempts: int = 5
+    batch: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # compared by identity, so that what is compiled from it is kept

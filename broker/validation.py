@@ -8,7 +8,7 @@ from .current import handler_at
 from .envelope import MAX_SHORT_BYTES
 from .errors import InvalidTopology
 from .matchers import X_MATCH, X_MATCH_WORDS, compared_headers, words
-from .topology import Binding, Exchange, ExchangeType, Topology
+from .topology import Binding, Exchange, ExchangeType, Semantics, Topology
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}")
 
@@ -41,6 +41,7 @@ def _numbers(topology: Topology) -> Iterator[str]:
     allowed = [(f"Stream {stream.name!r}", "partitions", stream.partitions) for stream in topology.streams]
     allowed += [(f"Queue {queue.name!r}", "max_attempts", queue.max_attempts) for queue in topology.queues]
     allowed += [(f"Group {group.name!r}", "max_attempts", group.max_attempts) for group in topology.groups]
+    allowed += [(f"Group {group.name!r}", "messages in a batch", group.batch) for group in topology.groups]
     yield from (f"{place} has {number} {what}: it needs at least 1." for place, what, number in allowed if number < 1)
     for queue in topology.queues:
         if queue.lease_seconds <= 0:
@@ -68,6 +69,8 @@ def _groups(topology: Topology) -> Iterator[str]:
             yield f"Group {group.name!r} reads {group.stream!r}, which is no stream."
         if not group.handlers:
             yield f"Group {group.name!r} has no handlers."
+        if group.batch > 1 and group.semantics is not Semantics.EXACTLY_ONCE:
+            yield f"Group {group.name!r} has batches of {group.batch}, which only exactly_once can take back."
 
 
 def _bindings(topology: Topology) -> Iterator[str]:

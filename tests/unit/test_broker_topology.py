@@ -8,7 +8,7 @@ from broker import backoff
 from broker.errors import InvalidTopology
 from broker.management.tables import table
 from broker.membership import _share
-from broker.topology import Binding, Exchange, ExchangeType, Group, Stream, Topology, WorkQueue
+from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Stream, Topology, WorkQueue
 from broker.validation import check, problems
 
 HANDLER = "tests.support.broker_app.do_job"
@@ -89,6 +89,25 @@ def test_a_good_topology_has_no_problems() -> None:
         (
             replace(good, groups=(Group(name="readers", stream="lgo", handlers={}),)),
             "Group 'readers' reads 'lgo', which is no stream.",
+        ),
+        (
+            replace(good, groups=(Group(name="readers", stream="log", handlers={"t": HANDLER}, batch=0),)),
+            "Group 'readers' has 0 messages in a batch: it needs at least 1.",
+        ),
+        (
+            replace(
+                good,
+                groups=(
+                    Group(
+                        name="readers",
+                        stream="log",
+                        handlers={"t": HANDLER},
+                        batch=2,
+                        semantics=Semantics.AT_LEAST_ONCE,
+                    ),
+                ),
+            ),
+            "Group 'readers' has batches of 2, which only exactly_once can take back.",
         ),
         (
             replace(good, groups=(Group(name="readers", stream="log", handlers={}),)),
