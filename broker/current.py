@@ -1,15 +1,18 @@
 """The topology that settings name, and what dotted paths in it stand for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeVar
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from .errors import UnknownName
 from .messages import Message
-from .topology import Topology
+from .topology import Group, Stream, Topology
 
 Handler = Callable[[Message], None]
+Part = TypeVar("Part", Group, Stream)
 
 
 def current_topology() -> Topology:
@@ -23,6 +26,23 @@ def _load(path: str) -> Topology:
     if not isinstance(topology, Topology):
         raise TypeError(f"BROKER_TOPOLOGY: {path} is not a Topology")
     return topology
+
+
+def group_named(name: str) -> Group:
+    """The group of that name. Raises `UnknownName`."""
+    return _named("group", name, current_topology().groups)
+
+
+def stream_named(name: str) -> Stream:
+    """The stream of that name. Raises `UnknownName`."""
+    return _named("stream", name, current_topology().streams)
+
+
+def _named(kind: str, name: str, known: Sequence[Part]) -> Part:
+    for part in known:
+        if part.name == name:
+            return part
+    raise UnknownName(kind=kind, name=name, known=[part.name for part in known])
 
 
 @cache

@@ -24,6 +24,17 @@ class PermanentFailure(BrokerError):
     """Raised by a handler that knows that trying again is useless: the message becomes a dead letter at once."""
 
 
+class TimeLimitExceeded(BrokerError):
+    """A handler took longer for a message than its group allows."""
+
+
+class UnknownName(BrokerError):
+    """The topology has no part of that kind and name."""
+
+    def __init__(self, *, kind: str, name: str, known: list[str]) -> None:
+        super().__init__(f"There is no {kind} {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
+
+
 class LeaseLost(BrokerError):
     """Somebody else holds the right by now; nothing of this transaction may stand."""
 

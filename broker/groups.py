@@ -2,16 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from . import dead_letters
+from . import clock, dead_letters
 from .backoff import delay_after
-from .current import Handler, current_topology, handler_at
+from .calls import Call
+from .current import Handler, handler_at, stream_named
 from .dead_letters import describe
 from .errors import InvalidMessage, LeaseLost, PermanentFailure
 from .membership import Membership
@@ -19,19 +21,17 @@ from .messages import Message, from_body
 from .models import DeadLetter
 from .progress import Progress
 from .streams import Entry, engine
-from .topology import Group, Semantics
+from .topology import Expired, Group, Semantics
 
 logger = structlog.get_logger(__name__)
 
 READ_LIMIT = 100
 
 
-def run_group(group: Group, *, member: str, hint: threading.Event, stop: threading.Event) -> None:
+def run_group(runner: "GroupRunner", *, member: str, hint: threading.Event, stop: threading.Event) -> None:
     """Handle the partitions that this member owns until `stop` is set, then hand them over."""
-    stream = next(stream for stream in current_topology().streams if stream.name == group.stream)
-    membership = Membership(group, stream, member=member)
+    membership = Membership(runner.group, runner.stream, member=member)
     membership.join()
-    runner = GroupRunner(group)
     rebalance_at = 0.0
     while not stop.is_set():
         hint.clear()
@@ -40,12 +40,15 @@ def run_group(group: Group, *, member: str, hint: threading.Event, stop: threadi
             rebalance_at = time.monotonic() + settings.BROKER_POLL_SECONDS
         if not _advance_all(runner, membership, until=rebalance_at, stop=stop):
             hint.wait(_pause(membership))
-    membership.leave()
+    if not runner.is_given_up:  # then somebody else is the member by now
+        membership.leave()
 
 
 def _advance_all(runner: "GroupRunner", membership: Membership, *, until: float, stop: threading.Event) -> bool:
     moved = False
     for progress in list(membership.owned.values()):
+        if stop.is_set():
+            break
         try:
             moved |= runner.advance(progress, until=until, stop=stop)
         except LeaseLost:
@@ -66,10 +69,13 @@ def _reraise_if_lost(error: Exception) -> None:
 
 
 class GroupRunner:
-    """Calls a group's handlers with the semantics that it promises."""
+    """Calls a group's handlers with the semantics that it promises. `call` is the one that goes on, if any."""
 
     def __init__(self, group: Group) -> None:
         self.group = group
+        self.stream = stream_named(group.stream)
+        self.call: Call | None = None
+        self.is_given_up = False
         self._handlers: Mapping[str, Handler] = {type_: handler_at(path) for type_, path in group.handlers.items()}
         self._handle = {
             Semantics.EXACTLY_ONCE: self._exactly_once,
@@ -105,15 +111,16 @@ class GroupRunner:
 
         One that fails takes all of them back. That is no attempt yet: it is about to fail by itself.
         """
-        if len(entries) == 1 or progress.attempts:  # what has failed before would only take the others back again
-            return False
+        if len(entries) == 1 or progress.attempts or progress.next_offset < progress.singly_until:
+            return False  # what has failed before would only take the others back again
         before = copy(progress)
         try:
             with transaction.atomic():
                 for entry in entries:
-                    if call := self._call_for(entry, progress):
-                        handler, message = call
-                        handler(message)
+                    if step := self._step_for(entry, progress):
+                        handler, message = step
+                        with self._timed(entry, before, is_batch=True):
+                            handler(message)
                         progress.passed(offset=entry.offset, position=entry.position)
                 progress.commit()
         except LeaseLost:
@@ -133,34 +140,56 @@ class GroupRunner:
 
     def _take(self, entry: Entry, progress: Progress) -> None:
         try:
-            call = self._call_for(entry, progress)
+            step = self._step_for(entry, progress)
         except InvalidMessage as error:
             self._bury(entry, progress, error, DeadLetter.Reason.INVALID)
             return
-        if call is None:
+        if step is None:
             return
-        handler, message = call
         before = copy(progress)
         try:
-            self._handle(handler, message, entry, progress)
+            with self._timed(entry, before):
+                self._handle(*step, entry, progress)
         except LeaseLost:
             raise
         except Exception as error:
             progress.restore(before)
             self._failed(entry, progress, error)
 
-    def _call_for(self, entry: Entry, progress: Progress) -> tuple[Handler, Message] | None:
+    @contextmanager
+    def _timed(self, entry: Entry, before: Progress, *, is_batch: bool = False) -> Iterator[None]:
+        """Let whoever watches the time know what is being done."""
+        self.call = Call.begin(entry, before, limit=self.group.time_limit, is_batch=is_batch)
+        try:
+            yield
+        finally:
+            self.call = None
+
+    def _step_for(self, entry: Entry, progress: Progress) -> tuple[Handler, Message] | None:
         """Which handler to call, and with what; None when the entry was passed over. Raises `InvalidMessage`."""
         if entry.position <= progress.watermark:  # a duplicate: the relay was killed between append and mark
             progress.passed(offset=entry.offset, position=entry.position)
             return None
         message = from_body(entry.body)
         handler = self._handlers.get(message.type)
-        if handler is None or message.has_expired():
-            progress.expired += handler is not None
+        if handler is None:
             progress.passed(offset=entry.offset, position=entry.position)
             return None
+        if clock.has_expired(message):
+            self._expired(entry, message, progress)
+            return None
         return handler, message
+
+    def _expired(self, entry: Entry, message: Message, progress: Progress) -> None:
+        progress.expired += 1
+        if self.stream.expired is not Expired.DEAD_LETTER:
+            progress.passed(offset=entry.offset, position=entry.position)
+            return
+        error = f"Expired at {message.expires_at}, before the group came to it"
+        with transaction.atomic():
+            self._record(entry, error, attempts=progress.attempts, reason=DeadLetter.Reason.EXPIRED)
+            progress.passed(offset=entry.offset, position=entry.position)
+            progress.commit()
 
     def _exactly_once(self, handler: Handler, message: Message, entry: Entry, progress: Progress) -> None:
         """The handler's effects and the progress in one transaction, fenced."""
@@ -184,6 +213,24 @@ class GroupRunner:
         except Exception as error:
             self._bury(entry, progress, error)
 
+    def give_up(self, call: Call) -> None:
+        """Take the partition away from a call that hangs, on another thread; the attempt has failed.
+
+        What the hanging thread still does to the database is not committed: its session is cut, and its generation
+        is over. Raises `LeaseLost` when the partition has another owner already.
+        """
+        self.is_given_up = True
+        error = call.cut()
+        with transaction.atomic():
+            if call.progress.lock() < call.entry.position:
+                if call.is_batch:
+                    call.progress.singly_until = call.entry.offset + 1
+                else:
+                    self._failed(call.entry, call.progress, error)
+            elif self.group.semantics is Semantics.AT_MOST_ONCE:  # its progress is written already
+                self._record(call.entry, error, attempts=1)
+            call.progress.fence()
+
     def _failed(self, entry: Entry, progress: Progress, error: Exception) -> None:
         _reraise_if_lost(error)
         attempts = progress.attempts + 1
@@ -202,17 +249,27 @@ class GroupRunner:
         reason: DeadLetter.Reason = DeadLetter.Reason.HANDLER_FAILED,
     ) -> None:
         with transaction.atomic():
-            dead_letters.record(
-                reason=reason,
-                origin=f"group:{self.group.name}",
-                body=entry.body,
-                position=entry.position,
-                attempts=progress.attempts + 1,
-                error=error,
-            )
+            self._record(entry, error, attempts=progress.attempts + 1, reason=reason)
             progress.passed(offset=entry.offset, position=entry.position)
             progress.commit()
+
+    def _record(
+        self,
+        entry: Entry,
+        error: Exception | str,
+        *,
+        attempts: int,
+        reason: DeadLetter.Reason = DeadLetter.Reason.HANDLER_FAILED,
+    ) -> None:
+        dead_letters.record(
+            reason=reason,
+            origin=f"group:{self.group.name}",
+            body=entry.body,
+            position=entry.position,
+            attempts=attempts,
+            error=error,
+        )
         self._log("message_dead_lettered", entry, error)
 
-    def _log(self, event: str, entry: Entry, error: Exception, **more: float) -> None:
+    def _log(self, event: str, entry: Entry, error: Exception | str, **more: float) -> None:
         logger.warning(event, group=self.group.name, position=entry.position, error=str(error), **more)

@@ -17,8 +17,9 @@ FORGET_SECONDS = 60.0  # a member that was silent for so long is taken off the l
 
 _PREPARE = """
     INSERT INTO broker_grouppartition ("group", stream, partition, owner, generation, lease_expires_at, next_offset,
-        watermark, attempts, last_error, expired_count)
-    SELECT %(group)s, %(stream)s, number, '', 0, now(), 0, 0, 0, '', 0
+        watermark, attempts, last_error, expired_count, paused, singly_until)
+    SELECT %(group)s, %(stream)s, number, '', 0, now(), 0, 0, 0, '', 0,
+        coalesce((SELECT bool_or(paused) FROM broker_grouppartition WHERE "group" = %(group)s), false), 0
     FROM generate_series(0, %(partitions)s - 1) AS number
     ON CONFLICT DO NOTHING
 """
@@ -44,11 +45,11 @@ _ACQUIRE = """
     FROM (
         SELECT partition FROM broker_grouppartition
         WHERE "group" = %(group)s AND stream = %(stream)s AND partition <> ALL(%(held)s::int[])
-            AND (owner IN ('', %(member)s) OR lease_expires_at <= now())
+            AND (owner IN ('', %(member)s) OR lease_expires_at <= now()) AND NOT paused
         ORDER BY partition LIMIT %(count)s FOR UPDATE SKIP LOCKED
     ) AS free
     WHERE mine."group" = %(group)s AND mine.stream = %(stream)s AND mine.partition = free.partition
-    RETURNING mine.partition, generation, next_offset, watermark, attempts,
+    RETURNING mine.partition, generation, next_offset, watermark, attempts, singly_until,
         greatest(extract(epoch FROM next_attempt_at - now()), 0)::float8
 """
 _RELEASE = """
@@ -65,6 +66,12 @@ _RENEW = """
     UPDATE broker_grouppartition SET lease_expires_at = now() + make_interval(secs => %(lease)s)
     WHERE owner = %(member)s
 """
+
+
+def prepare(group: Group, stream: Stream) -> None:
+    """Make the rows of a group's partitions that are missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PREPARE, {"group": group.name, "stream": stream.name, "partitions": stream.partitions})
 
 
 def renew(*, member: str) -> None:
@@ -84,7 +91,7 @@ class Membership:
     def join(self) -> None:
         """Start, or start again after the connection was lost: with nothing in memory that may be out of date."""
         self.owned.clear()
-        self._execute(_PREPARE, partitions=self.stream.partitions)
+        prepare(self.group, self.stream)
 
     def leave(self) -> None:
         """Hand everything over to the others, at once."""
@@ -114,7 +121,9 @@ class Membership:
 
     def _acquire(self, count: int) -> None:
         values = {"held": list(self.owned), "count": count, "lease": settings.BROKER_LEASE_SECONDS}
-        for partition, generation, next_offset, watermark, attempts, wait in self._execute(_ACQUIRE, **values):
+        for partition, generation, next_offset, watermark, attempts, singly_until, wait in self._execute(
+            _ACQUIRE, **values
+        ):
             self.owned[partition] = Progress(
                 group=self.group.name,
                 stream=self.stream.name,
@@ -123,6 +132,7 @@ class Membership:
                 next_offset=next_offset,
                 watermark=watermark,
                 attempts=attempts,
+                singly_until=singly_until,
                 retry_at=time.monotonic() + (wait or 0),
             )
             logger.info("partition_acquired", group=self.group.name, partition=partition, offset=next_offset)

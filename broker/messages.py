@@ -51,10 +51,6 @@ class Message:
             traceparent=cause.traceparent,
         )
 
-    def has_expired(self) -> bool:
-        """Whether nobody should act on it any more."""
-        return self.expires_at is not None and self.expires_at <= _now()
-
 
 def to_body(message: Message) -> dict[str, Any]:
     """The message as JSON, in CloudEvents' structured mode.

@@ -99,6 +99,8 @@ class GroupPartition(models.Model):
     next_attempt_at = models.DateTimeField(null=True)
     last_error = models.TextField(default="")
     expired_count = models.BigIntegerField(default=0)
+    paused = models.BooleanField(default=False)
+    singly_until = models.BigIntegerField(default=0)  # before this offset, no batches: a handler hung in one
 
 
 class WorkItem(models.Model):

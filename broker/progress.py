@@ -20,6 +20,16 @@ _POSTPONE = """
         attempts = %(attempts)s, next_attempt_at = now() + make_interval(secs => %(delay)s), last_error = %(error)s
     WHERE "group" = %(group)s AND stream = %(stream)s AND partition = %(partition)s AND generation = %(generation)s
 """
+_LOCK = """
+    SELECT watermark FROM broker_grouppartition
+    WHERE "group" = %(group)s AND stream = %(stream)s AND partition = %(partition)s AND generation = %(generation)s
+    FOR UPDATE
+"""
+_FENCE = """
+    UPDATE broker_grouppartition
+    SET owner = '', generation = generation + 1, singly_until = greatest(singly_until, %(singly_until)s)
+    WHERE "group" = %(group)s AND stream = %(stream)s AND partition = %(partition)s AND generation = %(generation)s
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +47,7 @@ class Progress:
     next_offset: int
     watermark: int
     attempts: int = 0
+    singly_until: int = 0  # before this offset, each message by itself
     retry_at: float = 0.0  # on this machine's monotonic clock
     expired: int = 0  # counted since the last commit
     is_dirty: bool = False
@@ -71,8 +82,32 @@ class Progress:
         self._write(_POSTPONE, attempts=self.attempts, delay=delay, error=error)
         self.retry_at = time.monotonic() + delay
 
+    def lock(self) -> int:
+        """Keep others from writing until the transaction ends; the watermark as written. Raises `LeaseLost`."""
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, self._values())
+            row = cursor.fetchone()
+        if row is None:
+            raise self._lost()
+        watermark: int = row[0]
+        return watermark
+
+    def fence(self) -> None:
+        """Let go of the partition, and let nothing more be written under this generation. Raises `LeaseLost`."""
+        self._write(_FENCE)
+
     def _write(self, statement: str, **values: float | str) -> None:
-        place: dict[str, Any] = {
+        with connection.cursor() as cursor:
+            cursor.execute(statement, self._values() | values)
+            if not cursor.rowcount:
+                raise self._lost()
+        self.expired, self.is_dirty = 0, False
+
+    def _lost(self) -> LeaseLost:
+        return LeaseLost(f"{self.group}, partition {self.partition}, generation {self.generation}")
+
+    def _values(self) -> dict[str, Any]:
+        return {
             "group": self.group,
             "stream": self.stream,
             "partition": self.partition,
@@ -80,9 +115,5 @@ class Progress:
             "next_offset": self.next_offset,
             "watermark": self.watermark,
             "expired": self.expired,
+            "singly_until": self.singly_until,
         }
-        with connection.cursor() as cursor:
-            cursor.execute(statement, {**place, **values})
-            if not cursor.rowcount:
-                raise LeaseLost(f"{self.group}, partition {self.partition}, generation {self.generation}")
-        self.expired, self.is_dirty = 0, False

@@ -16,8 +16,9 @@ from django.db import InterfaceError, OperationalError, connection
 from . import hints, membership
 from .backoff import delay_after
 from .current import current_topology
-from .groups import run_group
+from .groups import GroupRunner, run_group
 from .relay import run_relay
+from .runs import Runs
 from .topology import Topology
 from .wake import Sender
 
@@ -38,6 +39,7 @@ class Service:
         self._stop = threading.Event()
         self._relay_hint = threading.Event()
         self._group_hints = {group.name: threading.Event() for group in self.topology.groups}
+        self._runs = Runs(self._start_group)
         self._is_asked_to_stop = self._has_failed = False
 
     def stop(self) -> None:
@@ -46,13 +48,10 @@ class Service:
 
     def run(self) -> bool:
         """Work until `stop()`; returns whether it ended because of that, and not because a thread died."""
-        threads = [
-            threading.Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
-            for name, body in self._bodies().items()
-        ]
         logger.info("broker_started", member=self.member, groups=list(self._group_hints))
-        for thread in threads:
-            thread.start()
+        threads = [self._start(name, body, self._stop) for name, body in self._bodies().items()]
+        for group in self.topology.groups:
+            self._runs.begin(group)
         while not self._is_asked_to_stop:
             time.sleep(LOOK_SECONDS)
         self._finish(threads)
@@ -60,6 +59,7 @@ class Service:
 
     def _finish(self, threads: list[threading.Thread]) -> None:
         self._stop.set()
+        threads = threads + self._runs.end()
         for hint in (self._relay_hint, *self._group_hints.values()):
             hint.set()
         deadline = time.monotonic() + STOP_SECONDS
@@ -69,19 +69,31 @@ class Service:
 
     def _bodies(self) -> Mapping[str, Callable[[], None]]:
         sender, stop = Sender(), self._stop
-        groups = {
-            f"group-{group.name}": partial(
-                run_group, group, member=self.member, hint=self._group_hints[group.name], stop=stop
-            )
-            for group in self.topology.groups
-        }
         return {
             "keeper": partial(keep_leases, member=self.member, stop=stop),
             "listener": partial(hints.listen, self._on_hint, stop),
             "wake-ups": partial(sender.run, stop),
             "relay": partial(run_relay, owner=self.member, hint=self._relay_hint, stop=stop, sender=sender),
-            **groups,
+            "watch": partial(self._runs.watch, stop),
         }
+
+    def _start_group(self, runner: GroupRunner, stop: threading.Event) -> threading.Thread:
+        name = runner.group.name
+
+        def body() -> None:
+            try:
+                run_group(runner, member=self.member, hint=self._group_hints[name], stop=stop)
+            except Exception as error:
+                if not runner.is_given_up:
+                    raise
+                logger.info("given_up_handler_ended", group=name, error=str(error))
+
+        return self._start(f"group-{name}", body, stop)
+
+    def _start(self, name: str, body: Callable[[], None], stop: threading.Event) -> threading.Thread:
+        thread = threading.Thread(target=self._guarded, args=(name, body, stop), name=name, daemon=True)
+        thread.start()
+        return thread
 
     def _on_hint(self, channel: str, payload: str) -> None:
         if channel == hints.OUTBOX:
@@ -90,9 +102,9 @@ class Service:
             if channel == hints.STREAM and group.stream == payload:
                 self._group_hints[group.name].set()
 
-    def _guarded(self, name: str, body: Callable[[], None]) -> None:
+    def _guarded(self, name: str, body: Callable[[], None], stop: threading.Event) -> None:
         try:
-            keep_connected(name, body, self._stop)
+            keep_connected(name, body, stop)
         except Exception:
             logger.exception("broker_thread_died", thread=name)
             self._has_failed = True

@@ -24,6 +24,13 @@ class Semantics(StrEnum):
     EXACTLY_ONCE = "exactly_once"
 
 
+class Expired(StrEnum):
+    """What becomes of a message that a group reads after it expired; it is counted in any case."""
+
+    COUNT = "count"
+    DEAD_LETTER = "dead_letter"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
     """Where messages are published; `alternate` names the exchange that gets what no binding matched."""
@@ -39,6 +46,7 @@ class Stream:
 
     name: str
     partitions: int = 2
+    expired: Expired = Expired.COUNT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +81,8 @@ class Group:
     """A consumer group on a stream: `handlers` maps event types to dotted paths; other types are passed over.
 
     `batch` is how many messages of a partition share one transaction (exactly once only). More of them cost fewer
-    commits, and hold what a handler locks until the last one is handled.
+    commits, and hold what a handler locks until the last one is handled. `time_limit` is how many seconds a handler
+    may take for one message: then its session is cut, and the attempt has failed.
     """
 
     name: str
@@ -82,6 +91,7 @@ class Group:
     semantics: Semantics = Semantics.EXACTLY_ONCE
     max_attempts: int = 5
     batch: int = 1
+    time_limit: float = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # compared by identity, so that what is compiled from it is kept

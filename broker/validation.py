@@ -69,6 +69,8 @@ def _groups(topology: Topology) -> Iterator[str]:
             yield f"Group {group.name!r} reads {group.stream!r}, which is no stream."
         if not group.handlers:
             yield f"Group {group.name!r} has no handlers."
+        if group.time_limit <= 0:
+            yield f"Group {group.name!r} has a time limit of {group.time_limit} seconds."
         if group.batch > 1 and group.semantics is not Semantics.EXACTLY_ONCE:
             yield f"Group {group.name!r} has batches of {group.batch}, which only exactly_once can take back."
 

@@ -10,7 +10,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from . import dead_letters, wake
+from . import clock, dead_letters, wake
 from .backoff import delay_after
 from .current import current_topology, handler_at
 from .dead_letters import describe
@@ -101,7 +101,7 @@ def run(item_id: int) -> bool:
     except InvalidMessage as error:
         _bury(claim, error, DeadLetter.Reason.INVALID)
         return True
-    if message.has_expired():
+    if clock.has_expired(message):
         _finish(claim, WorkItem.State.EXPIRED)
     elif claim.attempts > claim.queue.max_attempts:
         _bury(claim, "In each attempt the worker died, or was silent for longer than its lease")

@@ -33,7 +33,7 @@ def batching(size: int, *, member: str = "test") -> tuple[GroupRunner, Membershi
 def handle_in_batches(size: int) -> None:
     runner, membership = batching(size)
     wait_until(
-        lambda: not advance(runner, membership) and all(each.is_due() for each in membership.owned.values()), seconds=5
+        lambda: all(each.is_due() for each in membership.owned.values()) and not advance(runner, membership), seconds=5
     )
     membership.leave()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 
 from broker import backoff
@@ -99,6 +100,18 @@ def test_an_expired_message_is_counted_and_passed_over(group: str) -> None:
 
     assert effects(group) == [2]
     assert place_of(group).expired_count == 1
+
+
+def test_an_expired_message_is_a_dead_letter_where_the_stream_says_so() -> None:
+    give(sample(1, expires_at=timezone.now() - timedelta(seconds=1)), sample(2))
+    with override_settings(BROKER_TOPOLOGY="tests.support.broker_app.strict_topology"):
+        handle_all("exact")
+        handle_all("atleast")
+
+    assert (effects("exact"), effects("atleast")) == ([2], [2])
+    assert place_of("exact").expired_count == place_of("atleast").expired_count == 1
+    letters = DeadLetter.objects.order_by("origin").values_list("origin", "reason", "attempts")
+    assert list(letters) == [("group:atleast", "expired", 0), ("group:exact", "expired", 0)]
 
 
 @pytest.mark.parametrize("group", RETRYING)

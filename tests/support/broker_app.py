@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,17 @@ from broker.messages import Message
 from broker.models import OutboxMessage, WorkItem
 from broker.outbox import publish
 from broker.relay import LEASE, relay_batch
-from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Stream, Topology, WorkQueue
+from broker.topology import (
+    Binding,
+    Exchange,
+    ExchangeType,
+    Expired,
+    Group,
+    Semantics,
+    Stream,
+    Topology,
+    WorkQueue,
+)
 from broker.wake import WakeUp
 
 MARKS = "BROKER_TEST_MARKS"
@@ -62,11 +73,23 @@ topology = Topology(
         ),
     ),
 )
+# The same with little patience, and with batches; messages that expired become dead letters.
+strict_topology = replace(
+    topology,
+    streams=(Stream(name="log", partitions=2, expired=Expired.DEAD_LETTER),),
+    groups=(
+        replace(topology.groups[0], time_limit=1.0, batch=10),
+        *(replace(group, time_limit=1.0) for group in topology.groups[1:]),
+    ),
+)
 
 
 @schemas.register("sample.noted", version=1)
 class SampleNoted(BaseModel):
-    """`do` says what the handlers are to do: nothing special, "fail", "fail-once", "permanent", "wait" or "die"."""
+    """`do` says what the handler at `where` is to do.
+
+    Nothing special, "fail", "fail-once", "permanent", "wait" (for the gate), "hang", "die" or "die-once".
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -130,6 +153,8 @@ def _behave(place: str, message: Message) -> None:
     is_first_try = count_try(place, message) == 1
     if do == "fail" or (do == "fail-once" and is_first_try):
         raise ValueError(f"told to fail at {place}")
+    if do == "hang":
+        time.sleep(3600)
     if do == "permanent":
         raise PermanentFailure("told to fail for good")
     if do == "die" or (do == "die-once" and is_first_try):
@@ -254,7 +279,7 @@ def handle_all(group: str, *, seconds: float = 15) -> None:
     """Let one member handle a group's whole backlog, retries included."""
     runner, membership = member_of(group)
     wait_until(
-        lambda: not advance(runner, membership) and all(each.is_due() for each in membership.owned.values()),
+        lambda: all(each.is_due() for each in membership.owned.values()) and not advance(runner, membership),
         seconds=seconds,
     )
     membership.leave()
