@@ -19,7 +19,7 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 def encode(message: Message) -> str:
     """The message as the JSON text that is stored. Raises `InvalidMessage` naming what is wrong with the envelope."""
     _check_names(message)
-    _check_headers(message.headers)
+    check_headers(message.headers)
     _check_times(message)
     text = _as_json(message)
     size, limit = len(text.encode()), settings.BROKER_MAX_MESSAGE_BYTES
@@ -47,7 +47,8 @@ def _check_names(message: Message) -> None:
             raise InvalidMessage(field, f"is longer than {limit} bytes")
 
 
-def _check_headers(headers: Mapping[str, Any]) -> None:
+def check_headers(headers: Mapping[str, Any]) -> None:
+    """Raise `InvalidMessage` naming a header that no message can have."""
     for name, value in headers.items():
         if not isinstance(name, str) or not name:
             raise InvalidMessage("headers", f"a header's name must be text, not {name!r}")

@@ -20,6 +20,15 @@ class InvalidMessage(BrokerError):
         super().__init__(f"{field}: {problem}")
 
 
+class Unroutable(BrokerError):
+    """Nothing is bound where a mandatory message was to go: it was not published."""
+
+    def __init__(self, *, exchange: str, routing_key: str) -> None:
+        self.exchange = exchange
+        self.routing_key = routing_key
+        super().__init__(f"no binding of exchange {exchange!r} takes a message with the routing key {routing_key!r}")
+
+
 class PermanentFailure(BrokerError):
     """Raised by a handler that knows that trying again is useless: the message becomes a dead letter at once."""
 

@@ -3,10 +3,12 @@
 Source: AMQP 0-9-1, section 3.1.3; RabbitMQ's documentation where that is silent (all-with-x, any-with-x, no words).
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from .messages import HeaderValue, Message
+from .topics import TopicMatcher
 from .topology import Binding, ExchangeType
 
 X_MATCH = "x-match"
@@ -17,10 +19,10 @@ class Matcher(Protocol):
     """The bindings of one exchange."""
 
     def add(self, binding: Binding) -> None:
-        """Learn a binding."""
+        """Learn a binding; all are learnt before the first message is asked for."""
 
-    def match(self, message: Message) -> dict[str, None]:
-        """The names that the message goes to: an ordered set."""
+    def match(self, message: Message) -> Collection[str]:
+        """The names that the message goes to, each once, in a stable order."""
 
 
 class DirectMatcher:
@@ -32,8 +34,8 @@ class DirectMatcher:
     def add(self, binding: Binding) -> None:
         self._names.setdefault(binding.routing_key, {})[binding.to] = None
 
-    def match(self, message: Message) -> dict[str, None]:
-        return self._names.get(message.routing_key, {})
+    def match(self, message: Message) -> Collection[str]:
+        return self._names.get(message.routing_key, ())
 
 
 class FanoutMatcher:
@@ -45,99 +47,62 @@ class FanoutMatcher:
     def add(self, binding: Binding) -> None:
         self._names[binding.to] = None
 
-    def match(self, message: Message) -> dict[str, None]:
+    def match(self, message: Message) -> Collection[str]:
         return self._names
-
-
-def words(routing_key: str) -> list[str]:
-    """A routing key's words; the empty key has none, while `a..b` has an empty one in the middle."""
-    return routing_key.split(".") if routing_key else []
-
-
-class _Node:
-    """A place in the trie of patterns; `repeats` marks one reached by `#`, which swallows any word and stays."""
-
-    __slots__ = ("children", "names", "repeats")
-
-    def __init__(self, *, repeats: bool = False) -> None:
-        self.children: dict[str, _Node] = {}
-        self.names: dict[str, None] = {}
-        self.repeats = repeats
-
-    def child(self, word: str) -> "_Node":
-        return self.children.setdefault(word, _Node(repeats=word == "#"))
-
-
-class TopicMatcher:
-    """Patterns of words: `*` stands for one word, `#` for none or more; so `a.#` matches `a`.
-
-    All patterns are followed at once, word by word, so the cost grows with the key's length and the number of places
-    that can still match, never exponentially with the number of `#`.
-    """
-
-    def __init__(self) -> None:
-        self._root = _Node()
-
-    def add(self, binding: Binding) -> None:
-        node = self._root
-        for word in words(binding.routing_key):
-            node = node.child(word)
-        node.names[binding.to] = None
-
-    def match(self, message: Message) -> dict[str, None]:
-        places = _with_empty_steps([self._root])
-        for word in words(message.routing_key):
-            places = _with_empty_steps([after for place in places for after in _after(place, word)])
-        return {name: None for place in places for name in place.names}
-
-
-def _after(place: _Node, word: str) -> list[_Node]:
-    found = [child for pattern in ("*", word) if (child := place.children.get(pattern))]
-    return [*found, place] if place.repeats else found
-
-
-def _with_empty_steps(places: list[_Node]) -> dict[_Node, None]:
-    """These places and those that a `#` reaches from them without a word."""
-    reached: dict[_Node, None] = {}
-    for place in places:
-        node: _Node | None = place
-        while node is not None and node not in reached:
-            reached[node] = None
-            node = node.children.get("#")
-    return reached
 
 
 class HeadersMatcher:
     """The binding's headers are compared with the message's: all of them or any of them, by type and value.
 
-    Headers whose names start with `x-` take part only with `all-with-x` and `any-with-x`.
+    Headers whose names start with `x-` take part only with `all-with-x` and `any-with-x`. Each header of a message is
+    looked up once, and bindings count how many of theirs were met: those that have none of them cost nothing.
     """
 
     def __init__(self) -> None:
-        self._bindings: list[tuple[bool, dict[str, HeaderValue], str]] = []
+        self._ends: list[str] = []  # by the binding's number
+        self._needed: list[int] = []
+        self._always: list[int] = []
+        self._wanting: dict[_Header, list[int]] = {}
 
     def add(self, binding: Binding) -> None:
-        mode = str(binding.headers.get(X_MATCH, "all"))
-        self._bindings.append((mode.startswith("any"), compared_headers(binding), binding.to))
+        number, headers = len(self._ends), compared_headers(binding)
+        is_any = match_word(binding).startswith("any")
+        self._ends.append(binding.to)
+        self._needed.append(1 if is_any else len(headers))
+        if not headers and not is_any:
+            self._always.append(number)
+        for name, value in headers.items():
+            self._wanting.setdefault(_header(name, value), []).append(number)
 
-    def match(self, message: Message) -> dict[str, None]:
-        return {to: None for any_, wanted, to in self._bindings if _headers_match(any_, wanted, message.headers)}
+    def match(self, message: Message) -> Collection[str]:
+        met = Counter(
+            number for name, value in message.headers.items() for number in self._wanting.get(_header(name, value), ())
+        )
+        matched = [number for number, count in met.items() if count >= self._needed[number]]
+        return dict.fromkeys(self._ends[number] for number in sorted(self._always + matched))
+
+
+# In AMQP a header has a type, so true is not 1, although Python says so.
+_Header = tuple[str, type, HeaderValue]
+
+
+def _header(name: str, value: HeaderValue) -> _Header:
+    return name, type(value), value
+
+
+def match_word(binding: Binding) -> str:
+    """What the binding's `x-match` says; "all" when it says nothing."""
+    return str(binding.headers.get(X_MATCH, "all"))
 
 
 def compared_headers(binding: Binding) -> dict[str, HeaderValue]:
     """The headers of a binding that take part in the comparison."""
-    with_x = str(binding.headers.get(X_MATCH, "all")).endswith("-with-x")
+    with_x = match_word(binding).endswith("-with-x")
     return {
         name: value
         for name, value in binding.headers.items()
         if name != X_MATCH and (with_x or not name.startswith("x-"))
     }
-
-
-def _headers_match(any_: bool, wanted: Mapping[str, HeaderValue], got: Mapping[str, HeaderValue]) -> bool:
-    # In AMQP a header has a type, so true is not 1, although Python says so.
-    same = (name in got and type(got[name]) is type(value) and got[name] == value for name, value in wanted.items())
-    return any(same) if any_ else all(same)
 
 
 MATCHERS: Mapping[ExchangeType, type[Matcher]] = {

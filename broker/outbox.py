@@ -5,9 +5,10 @@ from django.db import connection, transaction
 from . import hints, schemas
 from .current import current_topology
 from .envelope import encode
-from .errors import InvalidMessage, NotInTransaction
+from .errors import InvalidMessage, NotInTransaction, Unroutable
 from .hashing import key_hash
 from .messages import Message
+from .routing import route
 
 _INSERT = """
     INSERT INTO broker_outboxmessage (message_id, type, key, exchange, routing_key, body)
@@ -15,11 +16,14 @@ _INSERT = """
 """
 
 
-def publish(message: Message) -> None:
+def publish(message: Message, *, mandatory: bool = False) -> None:
     """Publish `message` with the current transaction: it is routed at least once if that commits, never if not.
 
     Waits for other transactions that publish under the same key, so that the order of a key's messages is the order
     of their commits. Raises `NotInTransaction`, or `InvalidMessage` naming the field.
+
+    A message that nothing is bound for becomes a dead letter later on; a `mandatory` one is refused here and now:
+    raises `Unroutable` naming the exchange and the routing key, and the transaction can go on or roll back.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction
@@ -27,6 +31,8 @@ def publish(message: Message) -> None:
     body = encode(message)
     if message.exchange not in {exchange.name for exchange in current_topology().exchanges}:
         raise InvalidMessage("exchange", f"there is no exchange {message.exchange!r}")
+    if mandatory and not route(message, current_topology()):
+        raise Unroutable(exchange=message.exchange, routing_key=message.routing_key)
     with connection.cursor() as cursor:
         # The lock comes before the row's id is drawn: ids of one key are then in commit order.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key_hash(message.key)])

@@ -1,6 +1,6 @@
 """Which streams and work queues a message goes to: pure, without a database."""
 
-from collections import deque
+from collections.abc import Collection
 from functools import lru_cache
 
 from .hashing import key_hash
@@ -18,13 +18,12 @@ def route(message: Message, topology: Topology) -> tuple[Destination, ...]:
     """
     router = _compiled(topology)
     found: dict[str, Destination] = {}
-    waiting, seen = deque([message.exchange]), {message.exchange}
-    while waiting:
-        for name in router.next_names(waiting.popleft(), message):
+    waiting = [message.exchange]
+    for exchange in waiting:  # which grows meanwhile
+        for name in router.next_names(exchange, message):
             if name in router.destinations:
                 found[name] = router.destinations[name]
-            elif name not in seen:
-                seen.add(name)
+            elif name not in waiting:
                 waiting.append(name)
     return tuple(found.values())
 
@@ -45,12 +44,13 @@ class _Router:
         for binding in topology.bindings:
             self._matchers[binding.exchange].add(binding)
 
-    def next_names(self, exchange: str, message: Message) -> list[str]:
+    def next_names(self, exchange: str, message: Message) -> Collection[str]:
         """Where a message goes from `exchange`; nowhere when that has left the topology."""
         matcher = self._matchers.get(exchange)
-        names = list(matcher.match(message)) if matcher else []
+        if matcher and (names := matcher.match(message)):
+            return names
         alternate = self._alternates.get(exchange)
-        return names or ([alternate] if alternate else [])
+        return (alternate,) if alternate else ()
 
 
 @lru_cache(maxsize=8)

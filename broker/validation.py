@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from .current import handler_at
-from .envelope import MAX_SHORT_BYTES
-from .errors import InvalidTopology
-from .matchers import X_MATCH, X_MATCH_WORDS, compared_headers, words
+from .envelope import MAX_SHORT_BYTES, check_headers
+from .errors import InvalidMessage, InvalidTopology
+from .matchers import X_MATCH, X_MATCH_WORDS, compared_headers, match_word
+from .messages import HeaderValue
+from .topics import words
 from .topology import Binding, Exchange, ExchangeType, Semantics, Topology
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}")
@@ -21,7 +23,7 @@ def check(topology: Topology) -> None:
 
 def problems(topology: Topology) -> list[str]:
     """Every mistake there is, one sentence each."""
-    finders = (_names, _numbers, _references, _groups, _bindings, _cycles, _handlers)
+    finders = (_names, _numbers, _references, _groups, _bindings, _unreached, _cycles, _handlers)
     return [problem for finder in finders for problem in finder(topology)]
 
 
@@ -86,6 +88,30 @@ def _bindings(topology: Topology) -> Iterator[str]:
             yield from (f"{_named(binding)} {problem}." for problem in _binding_problems(binding, exchange))
 
 
+def _unreached(topology: Topology) -> Iterator[str]:
+    """What no message can ever come to, whoever publishes it."""
+    bound_to = {binding.to for binding in topology.bindings}
+    for stream in topology.streams:
+        if stream.name not in bound_to:
+            yield f"Stream {stream.name!r} never gets a message: no binding leads to it."
+    for queue in topology.queues:
+        if queue.name not in bound_to:
+            yield f"Queue {queue.name!r} never gets a message: no binding leads to it."
+    for exchange in topology.exchanges:
+        outward = [binding for binding in topology.bindings if binding.exchange == exchange.name]
+        if not outward and exchange.alternate is None:
+            yield f"Exchange {exchange.name!r} leads nowhere: it has neither a binding nor an alternate."
+        if exchange.alternate and (total := [each for each in outward if _takes_all(each, exchange)]):
+            yield f"The alternate of {exchange.name!r} never gets a message: {_named(total[0])} takes every one."
+
+
+def _takes_all(binding: Binding, exchange: Exchange) -> bool:
+    if exchange.type is ExchangeType.HEADERS:
+        return match_word(binding).startswith("all") and not compared_headers(binding)
+    is_everything = set(words(binding.routing_key)) == {"#"}
+    return exchange.type is ExchangeType.FANOUT or (exchange.type is ExchangeType.TOPIC and is_everything)
+
+
 def _binding_problems(binding: Binding, exchange: Exchange) -> Iterator[str]:
     if exchange.type is ExchangeType.HEADERS:
         yield from _header_problems(binding)
@@ -93,16 +119,29 @@ def _binding_problems(binding: Binding, exchange: Exchange) -> Iterator[str]:
         yield f"has headers, which a {exchange.type} exchange never looks at"
     if binding.routing_key and exchange.type in (ExchangeType.HEADERS, ExchangeType.FANOUT):
         yield f"has a routing key, which a {exchange.type} exchange never looks at"
+    if "\0" in binding.routing_key:
+        yield "can never match: no routing key holds a NUL character"
     if _shortest_match(binding, exchange) > MAX_SHORT_BYTES:
         yield f"can never match: a routing key has at most {MAX_SHORT_BYTES} bytes"
 
 
 def _header_problems(binding: Binding) -> Iterator[str]:
-    mode = binding.headers.get(X_MATCH, "all")
+    mode, compared = binding.headers.get(X_MATCH, "all"), compared_headers(binding)
+    impossible = [problem for name, value in compared.items() if (problem := _why_impossible(name, value))]
     if mode not in X_MATCH_WORDS:
         yield f"has the x-match {mode!r}, which is none of {', '.join(X_MATCH_WORDS)}"
-    elif str(mode).startswith("any") and not compared_headers(binding):
-        yield f"can never match: {mode} of no headers"
+    elif str(mode).startswith("any") and len(impossible) == len(compared):
+        yield f"can never match: {mode} of {impossible[0] if impossible else 'no headers'}"
+    elif str(mode).startswith("all") and impossible:
+        yield f"can never match: {impossible[0]}"
+
+
+def _why_impossible(name: str, value: HeaderValue) -> str:
+    try:
+        check_headers({name: value})
+    except InvalidMessage as error:
+        return str(error)
+    return ""
 
 
 def _shortest_match(binding: Binding, exchange: Exchange) -> int:

@@ -61,7 +61,7 @@ def decide_and_store(release: Release, decision: Decision, *, actor: User | None
     project(release, after)
     for event in events:
         for message in _messages(release, event, before):
-            publish(message)
+            publish(message, mandatory=True)  # what nobody would hear of did not happen
     return events
 
 

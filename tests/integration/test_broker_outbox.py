@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from broker.errors import InvalidMessage, NotInTransaction
+from broker.errors import InvalidMessage, NotInTransaction, Unroutable
 from broker.messages import from_body
 from broker.models import OutboxMessage
 from broker.outbox import publish
@@ -35,6 +35,18 @@ def test_it_stores_the_message_with_the_transaction() -> None:
 def test_it_refuses_to_publish_outside_a_transaction() -> None:
     with pytest.raises(NotInTransaction):
         publish(sample())
+
+
+def test_a_mandatory_message_that_nothing_is_bound_for_is_refused_by_name() -> None:
+    with transaction.atomic():
+        publish(sample(1), mandatory=True)
+        with pytest.raises(Unroutable, match="exchange 'samples' takes a message with the routing key 'unheard'") as no:
+            publish(sample(2, routing_key="unheard"), mandatory=True)
+        # The transaction can go on: with a message that asks for nothing, for one
+        publish(sample(3, routing_key="unheard"))
+
+    assert (no.value.exchange, no.value.routing_key) == ("samples", "unheard")
+    assert [row.body["data"]["n"] for row in OutboxMessage.objects.order_by("id")] == [1, 3]
 
 
 def test_a_rolled_back_transaction_leaves_nothing() -> None:

@@ -55,6 +55,7 @@ topology = Topology(
         Binding(exchange="samples", routing_key="noted.#", to="log"),
         Binding(exchange="samples", routing_key="job.#", to="jobs"),
         Binding(exchange="samples", routing_key="followup", to="followups"),
+        Binding(exchange="nowhere", routing_key="never.used", to="jobs"),
     ),
     groups=(
         Group(name="exact", stream="log", handlers={"sample.noted": f"{HERE}.note_exactly"}, max_attempts=3),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker import topics
 from broker.messages import HeaderValue, Message
 from broker.routing import partition_for, route
 from broker.topology import Binding, Exchange, ExchangeType, Stream, Topology, WorkQueue
@@ -112,6 +113,30 @@ def test_topic_routing_is_what_a_naive_matcher_says(bindings: list[tuple[str, st
 
     expected = {to for pattern, to in bindings if naive_topic_match(split(pattern), split(key))}
     assert Counter(names(given_, message(key))) == Counter(expected)
+
+
+@given(st.lists(st.tuples(patterns, st.sampled_from(QUEUES)), max_size=8), st.lists(dotted, min_size=2, max_size=12))
+def test_what_earlier_keys_taught_the_matcher_does_not_change_its_answers(
+    bindings: list[tuple[str, str]], keys: list[str]
+) -> None:
+    given_ = topology(ExchangeType.TOPIC, *(by(pattern, to) for pattern, to in bindings))
+
+    for key in [*keys, *keys]:
+        expected = [to for pattern, to in bindings if naive_topic_match(split(pattern), split(key))]
+        assert names(given_, message(key)) == list(dict.fromkeys(expected))
+
+
+def test_a_matcher_that_has_learnt_too_much_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "MAX_STEPS", 3)
+    given_ = topology(ExchangeType.TOPIC, by("a.#", "a"), by("*.b.#.c", "b"), by("#.c", "c"))
+
+    for key in ("a.b.c", "a.b", "b.b.x.c", "c", "x.y.z", "a.b.c"):
+        expected = [
+            to
+            for to, pattern in zip("abc", ("a.#", "*.b.#.c", "#.c"), strict=True)
+            if naive_topic_match(split(pattern), split(key))
+        ]
+        assert names(given_, message(key)) == expected
 
 
 def test_many_hashes_do_not_take_forever() -> None:

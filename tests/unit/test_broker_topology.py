@@ -1,6 +1,7 @@
 """Mistakes in a topology are found before anything runs, all at once; and the small tools around it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from broker.membership import _share
 from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Stream, Topology, WorkQueue
 from broker.validation import check, problems
 
+FRACTION: Any = 1.5  # which no header of ours can be
 HANDLER = "tests.support.broker_app.do_job"
 
 good = Topology(
@@ -145,6 +147,45 @@ def test_a_good_topology_has_no_problems() -> None:
             with_binding(Binding(exchange="rest", to="news")),
             "Messages would go in a circle: news → rest → news.",
         ),
+        (
+            with_binding(Binding(exchange="marked", headers={"p": FRACTION}, to="log")),
+            "can never match: headers.p: must be text, int or bool, not float.",
+        ),
+        (
+            with_binding(Binding(exchange="marked", headers={"p": 1, "q": 2**63}, to="log")),
+            "can never match: headers.q: does not fit in 64 bits.",
+        ),
+        (
+            with_binding(Binding(exchange="marked", headers={"x-match": "any", "p": 2**63}, to="log")),
+            "can never match: any of headers.p: does not fit in 64 bits.",
+        ),
+        (
+            with_binding(Binding(exchange="news", routing_key="a.\0", to="log")),
+            "can never match: no routing key holds a NUL character.",
+        ),
+        (
+            replace(good, streams=(*good.streams, Stream(name="unheard"))),
+            "Stream 'unheard' never gets a message: no binding leads to it.",
+        ),
+        (
+            replace(good, queues=(*good.queues, WorkQueue(name="unheard", handler=HANDLER))),
+            "Queue 'unheard' never gets a message: no binding leads to it.",
+        ),
+        (
+            replace(good, exchanges=(*good.exchanges, Exchange(name="void", type=ExchangeType.DIRECT))),
+            "Exchange 'void' leads nowhere: it has neither a binding nor an alternate.",
+        ),
+        (
+            with_binding(Binding(exchange="news", routing_key="#", to="log")),
+            "The alternate of 'news' never gets a message: The binding 'news' → 'log' by '#' takes every one.",
+        ),
+        (
+            replace(
+                with_binding(Binding(exchange="marked", to="log")),
+                exchanges=(*good.exchanges[:2], replace(good.exchanges[2], alternate="rest")),
+            ),
+            "The alternate of 'marked' never gets a message",
+        ),
     ],
 )
 def test_a_mistake_is_named(topology: Topology, problem: str) -> None:
@@ -167,7 +208,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 
     with pytest.raises(InvalidTopology) as refused:
         check(bad)
-    assert len(refused.value.problems) == 5
+    assert len(refused.value.problems) == 5, refused.value.problems
     assert all(problem in str(refused.value) for problem in refused.value.problems)
 
 
