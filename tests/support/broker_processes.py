@@ -99,13 +99,14 @@ def _pid(member: str | None) -> int:
 
 @contextmanager
 def real_processes(environment: dict[str, str], folder: Path) -> Iterator[Processes]:
-    """Processes for a test, with a Redis that holds nothing of an earlier one."""
+    """Processes for a test, with a Redis that holds nothing of an earlier one, nor of this one for the next."""
+    processes = Processes(environment, folder)
     with redis.Redis.from_url(settings.CELERY_BROKER_URL) as client:
         client.flushall()
-    processes = Processes(environment, folder)
-    try:
-        yield processes
-    finally:
-        processes.kill_all()
-        if processes.log.exists():
-            sys.stdout.write(processes.log.read_text(errors="replace"))  # shown when the test failed
+        try:
+            yield processes
+        finally:
+            processes.kill_all()
+            client.flushall()
+            if processes.log.exists():
+                sys.stdout.write(processes.log.read_text(errors="replace"))  # shown when the test failed
