@@ -58,6 +58,20 @@ class ConcurrentWrite(BrokerError):
         super().__init__(f"{aggregate} is at version {actual_version}, not {expected_version}")
 
 
+class EventsFromElsewhere(BrokerError):
+    """Events bear transaction numbers that this server has not reached: they were restored from another one's dump.
+
+    See "Backup and restore" in docs/operations.md.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(" ".join((self.__doc__ or "").split()))
+
+
+class CannotRebuild(BrokerError):
+    """The projection cannot be rebuilt now, or not at all; the message says why. The live table is untouched."""
+
+
 class InvalidTopology(BrokerError):
     """The topology has mistakes; `problems` lists every one of them."""
 

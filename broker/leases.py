@@ -17,6 +17,9 @@ _TAKE = """
     RETURNING generation
 """
 _HOLD = "SELECT 1 FROM broker_lease WHERE name = %s AND generation = %s FOR SHARE"
+_RENEW = """
+    UPDATE broker_lease SET expires_at = now() + make_interval(secs => %s) WHERE name = %s AND generation = %s
+"""
 _RELEASE = "UPDATE broker_lease SET owner = '', expires_at = now() WHERE name = %s AND generation = %s"
 
 
@@ -39,6 +42,14 @@ def check(name: str, *, generation: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, [name, generation])
         if cursor.fetchone() is None:
+            raise LeaseLost(f"{name}, generation {generation}")
+
+
+def renew(name: str, *, generation: int) -> None:
+    """Hold the lease for another while, and its row until the transaction ends. Raises `LeaseLost`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, [settings.BROKER_LEASE_SECONDS, name, generation])
+        if not cursor.rowcount:
             raise LeaseLost(f"{name}, generation {generation}")
 
 

@@ -1,7 +1,13 @@
 """The broker's tables. Every engine but the stream's own log stands on them."""
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
+
+# The number of the current transaction; larger than that of every transaction that began to write earlier.
+CURRENT_TRANSACTION = Cast(
+    Cast(models.Func(function="pg_current_xact_id"), models.TextField()),  # xid8 has no cast to bigint of its own
+    models.BigIntegerField(),
+)
 
 
 class OutboxMessage(models.Model):
@@ -186,7 +192,10 @@ class DeadLetter(models.Model):
 
 
 class StoredEvent(models.Model):
-    """One event of an aggregate, as it happened; never changed."""
+    """One event of an aggregate, as it happened; never changed.
+
+    (`transaction`, `id`) is the order of all events: see `broker/event_order.py`.
+    """
 
     aggregate = models.CharField(max_length=128)
     version = models.PositiveIntegerField()
@@ -194,6 +203,8 @@ class StoredEvent(models.Model):
     data = models.JSONField()
     metadata = models.JSONField(default=dict)
     recorded_at = models.DateTimeField(db_default=Now())
+    transaction = models.BigIntegerField(db_default=CURRENT_TRANSACTION)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["aggregate", "version"], name="event_version_once")]
+        indexes = [models.Index(fields=["transaction", "id"], name="event_order")]

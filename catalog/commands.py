@@ -82,7 +82,7 @@ def draft_release(
     )
     release = Release(pk=uuid4(), title=title)
     check_span(starts_at=starts_at, expires_at=expires_at)
-    decide_and_store(release, partial(domain.draft, kind=kind, details=details), actor=actor)
+    decide_and_store(release, partial(domain.draft, title=title.pk, kind=kind, details=details), actor=actor)
     return release
 
 

@@ -11,6 +11,7 @@ from broker.schemas import register
 from .models import Asset, Category, Release
 
 SOURCE = "/marquee/catalog"
+RELEASE = "release:"
 
 
 class _Data(BaseModel):
@@ -91,7 +92,12 @@ def asset_attached(release: Release, asset: Asset) -> Message:
 
 def release_key(release_id: UUID) -> str:
     """The aggregate's name, by which its messages are ordered, too."""
-    return f"release:{release_id}"
+    return f"{RELEASE}{release_id}"
+
+
+def release_id_in(key: str) -> UUID:
+    """The release whose `release_key` it is."""
+    return UUID(key.removeprefix(RELEASE))
 
 
 def _about(release: Release, type_: str, further: dict[str, Any]) -> Message:

@@ -51,6 +51,7 @@ class ReleaseState:
 
     version: int = 0
     stage: Stage = Stage.UNBORN
+    title: int = 0
     kind: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     asset: str | None = None
@@ -77,10 +78,11 @@ def evolve(state: ReleaseState, event: Event) -> ReleaseState:
 # --- Decisions -----------------------------------------------------------------------------------------------------
 
 
-def draft(state: ReleaseState, *, kind: str, details: Mapping[str, Any]) -> list[Event]:
-    """Begin a life. `details` holds some of `DETAILS`."""
+def draft(state: ReleaseState, *, title: int, kind: str, details: Mapping[str, Any]) -> list[Event]:
+    """Begin a life, as a release of that title for good. `details` holds some of `DETAILS`."""
     _require(state, "draft again", Stage.UNBORN)
-    return [Event("release.drafted", {"kind": kind, "details": dict.fromkeys(DETAILS) | dict(details)})]
+    given = dict.fromkeys(DETAILS) | dict(details)
+    return [Event("release.drafted", {"title": title, "kind": kind, "details": given})]
 
 
 def edit(state: ReleaseState, *, changes: Mapping[str, Any]) -> list[Event]:
@@ -161,7 +163,7 @@ def _refuse_failed_video(state: ReleaseState) -> None:
 
 
 def _drafted(state: ReleaseState, data: Mapping[str, Any]) -> ReleaseState:
-    return replace(state, stage=Stage.DRAFT, kind=data["kind"], details=data["details"])
+    return replace(state, stage=Stage.DRAFT, title=data["title"], kind=data["kind"], details=data["details"])
 
 
 def _changed(state: ReleaseState, data: Mapping[str, Any]) -> ReleaseState:

@@ -5,24 +5,21 @@ catches whoever would write without it.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-from django.db.models.functions import Now
 
 from accounts.models import User
 from broker import event_store
+from broker.event_store import RecordedEvent
 from broker.messages import Message
 from broker.outbox import publish
 
 from . import events as messages
 from .errors import NotFound
 from .models import Release
-from .release import DETAILS, Event, ReleaseState, Stage, evolve, replay
+from .projection import release_row
+from .release import Event, ReleaseState, Stage, replay
 
 Decision = Callable[[ReleaseState], list[Event]]
-MOMENTS = frozenset({"starts_at", "expires_at"})
 
 
 def locked_release(release_id: UUID | str) -> Release:
@@ -36,8 +33,7 @@ def locked_release(release_id: UUID | str) -> Release:
 
 def state_of(release_id: UUID) -> ReleaseState:
     """The state that the stored events add up to."""
-    stored = event_store.load(messages.release_key(release_id))
-    return replay(Event(event.type, event.data) for event in stored)
+    return _added_up(event_store.load(messages.release_key(release_id)))
 
 
 def decide_and_store(release: Release, decision: Decision, *, actor: User | None) -> Sequence[Event]:
@@ -45,41 +41,34 @@ def decide_and_store(release: Release, decision: Decision, *, actor: User | None
 
     Raises whatever the decision refuses with, and `broker.errors.ConcurrentWrite`.
     """
-    before = state_of(release.pk)
+    key = messages.release_key(release.pk)
+    history = event_store.load(key)
+    before = _added_up(history)
     events = decision(before)
     if not events:
         return events
     metadata = {"actor": actor.pk if actor else None}
-    event_store.append(
-        aggregate=messages.release_key(release.pk),
+    recorded = event_store.append(
+        aggregate=key,
         events=[event_store.NewEvent(type=event.type, data=event.data, metadata=metadata) for event in events],
         expected_version=before.version,
     )
-    after = before
-    for event in events:
-        after = evolve(after, event)
-    project(release, after)
+    project(release, [*history, *recorded])
     for event in events:
         for message in _messages(release, event, before):
             publish(message, mandatory=True)  # what nobody would hear of did not happen
     return events
 
 
-def project(release: Release, state: ReleaseState) -> None:
-    """Write the state into the release's row."""
-    release.state = state.stage.value
-    release.version = state.version
-    release.kind = state.kind
-    for name in DETAILS:
-        value = state.details[name]
-        setattr(release, name, _moment(value) if name in MOMENTS else value)
-    release.asset_id = _uuid(state.asset)
-    release.playable_id = _uuid(state.playable)
-    release.scheduled_at = _moment(state.scheduled_at)
-    release.published_at = _moment(state.published_at)
-    release.updated_at = Now()
+def project(release: Release, history: Sequence[RecordedEvent]) -> None:
+    """Write what the history adds up to into the release's row."""
+    for name, value in release_row(messages.release_key(release.pk), history).items():
+        setattr(release, name, value)
     release.save()
-    release.refresh_from_db(fields=["updated_at", "created_at"])
+
+
+def _added_up(history: Sequence[RecordedEvent]) -> ReleaseState:
+    return replay(Event(event.type, event.data) for event in history)
 
 
 def _messages(release: Release, event: Event, before: ReleaseState) -> list[Message]:
@@ -97,11 +86,3 @@ def _messages(release: Release, event: Event, before: ReleaseState) -> list[Mess
             return [messages.asset_attached(release, release.asset)]
         case _:
             return []
-
-
-def _moment(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
-
-
-def _uuid(value: str | None) -> UUID | None:
-    return UUID(value) if value else None

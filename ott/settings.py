@@ -123,6 +123,7 @@ UNFOLD = console(brand=OTT_BRAND)
 
 # --- The broker ----------------------------------------------------------------------------------------------------
 BROKER_TOPOLOGY = "ott.topology.topology"
+BROKER_PROJECTIONS = {"releases": "catalog.projection.releases"}  # what rebuild_projection can make anew
 BROKER_RELAY_BATCH = 500
 BROKER_POLL_SECONDS = 0.5
 BROKER_LEASE_SECONDS = 3.0

@@ -24,7 +24,7 @@ def after(*decisions: Any) -> ReleaseState:
 
 
 def drafted(state: ReleaseState) -> list[Event]:
-    return domain.draft(state, kind="premiere", details=DETAILS)
+    return domain.draft(state, title=1, kind="premiere", details=DETAILS)
 
 
 def attached(state: ReleaseState) -> list[Event]:
@@ -136,7 +136,7 @@ def test_a_release_may_be_scheduled_while_its_video_is_encoded_and_unscheduled_a
 
 ASSETS = st.sampled_from(["a", "b", "c"])
 COMMANDS = st.one_of(
-    st.tuples(st.just("draft"), st.fixed_dictionaries({"kind": st.just("episode"), "details": st.just(DETAILS)})),
+    st.tuples(st.just("draft"), st.just({"title": 1, "kind": "episode", "details": DETAILS})),
     st.tuples(st.just("edit"), st.fixed_dictionaries({"changes": st.fixed_dictionaries({"headline": st.text()})})),
     st.tuples(st.just("attach"), st.fixed_dictionaries({"asset": ASSETS})),
     st.tuples(st.just("record_encoded"), st.fixed_dictionaries({"asset": ASSETS})),
