@@ -23,11 +23,11 @@ soak: $(VENV)/.dev ## The long runs: more random cases, more kills
 bench: $(VENV)/.dev ## Run every benchmark, write bench/results/, print what misses its goal
 	$(RUN) manage.py bench all
 
-lint: $(VENV)/.dev ## Style, types, import rules, missing migrations
+lint: $(VENV)/.dev ## Style, types, import rules, missing migrations, message schemas that would break
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/lint-imports
-	$(SERVERS) sh -c '$(VENV)/bin/mypy . && $(RUN) manage.py makemigrations --check --dry-run'
+	$(SERVERS) sh -c '$(VENV)/bin/mypy . && $(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py broker_schemas --check'
 
 screenshots: $(VENV)/.dev ## Take the pictures in docs/
 	$(RUN) -m tests.acceptance.screenshots

@@ -9,10 +9,20 @@ from django.conf import settings
 
 from .errors import InvalidMessage
 from .messages import Message, to_text
+from .trace import is_traceparent
 
 MAX_SHORT_BYTES = 255  # AMQP 0-9-1's short string, which names and routing keys are
 MAX_NAME_BYTES = 128
-_NAMES = {"key": MAX_SHORT_BYTES, "routing_key": MAX_SHORT_BYTES, "type": MAX_NAME_BYTES, "exchange": MAX_NAME_BYTES}
+_NAMES = {
+    "key": MAX_SHORT_BYTES,
+    "routing_key": MAX_SHORT_BYTES,
+    "type": MAX_NAME_BYTES,
+    "exchange": MAX_NAME_BYTES,
+    "source": MAX_SHORT_BYTES,
+    "subject": MAX_SHORT_BYTES,
+}
+_MAY_BE_EMPTY = ("routing_key", "subject")
+MAX_PRIORITY = 9
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -21,6 +31,9 @@ def encode(message: Message) -> str:
     _check_names(message)
     check_headers(message.headers)
     _check_times(message)
+    _check_priority(message)
+    if message.traceparent and not is_traceparent(message.traceparent):
+        raise InvalidMessage("traceparent", "is not what W3C's trace context allows")
     text = _as_json(message)
     size, limit = len(text.encode()), settings.BROKER_MAX_MESSAGE_BYTES
     if size > limit:
@@ -29,17 +42,11 @@ def encode(message: Message) -> str:
 
 
 def _check_names(message: Message) -> None:
-    limits = {
-        "key": MAX_SHORT_BYTES,
-        "routing_key": MAX_SHORT_BYTES,
-        "type": MAX_NAME_BYTES,
-        "exchange": MAX_NAME_BYTES,
-    }
-    for field, limit in limits.items():
+    for field, limit in _NAMES.items():
         value = getattr(message, field)
         if not isinstance(value, str):
             raise InvalidMessage(field, f"must be text, not {type(value).__name__}")
-        if not value and field != "routing_key":
+        if not value and field not in _MAY_BE_EMPTY:
             raise InvalidMessage(field, "is empty")
         if "\0" in value:
             raise InvalidMessage(field, "holds a NUL character, which PostgreSQL cannot store")
@@ -63,6 +70,11 @@ def _check_times(message: Message) -> None:
         value: datetime | None = getattr(message, field)
         if value is not None and value.utcoffset() is None:
             raise InvalidMessage(field, "has no time zone")
+
+
+def _check_priority(message: Message) -> None:
+    if not isinstance(message.priority, int) or not 0 <= message.priority <= MAX_PRIORITY:
+        raise InvalidMessage("priority", f"must be a whole number from 0 to {MAX_PRIORITY}")
 
 
 def _as_json(message: Message) -> str:

@@ -17,6 +17,7 @@ class InvalidMessage(BrokerError):
 
     def __init__(self, field: str, problem: str) -> None:
         self.field = field
+        self.problem = problem
         super().__init__(f"{field}: {problem}")
 
 

@@ -10,12 +10,13 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from . import clock, dead_letters
+from . import clock, dead_letters, trace
 from .backoff import delay_after
 from .calls import Call
 from .current import Handler, handler_at, stream_named
 from .dead_letters import describe
 from .errors import InvalidMessage, LeaseLost, PermanentFailure
+from .formats import for_handler
 from .membership import Membership
 from .messages import Message, from_body
 from .models import DeadLetter
@@ -74,6 +75,7 @@ class GroupRunner:
     def __init__(self, group: Group) -> None:
         self.group = group
         self.stream = stream_named(group.stream)
+        self._origin = f"group:{group.name}"
         self.call: Call | None = None
         self.is_given_up = False
         self._handlers: Mapping[str, Handler] = {type_: handler_at(path) for type_, path in group.handlers.items()}
@@ -119,7 +121,7 @@ class GroupRunner:
                 for entry in entries:
                     if step := self._step_for(entry, progress):
                         handler, message = step
-                        with self._timed(entry, before, is_batch=True):
+                        with trace.handling(message, by=self._origin), self._timed(entry, before, is_batch=True):
                             handler(message)
                         progress.passed(offset=entry.offset, position=entry.position)
                 progress.commit()
@@ -144,12 +146,15 @@ class GroupRunner:
         except InvalidMessage as error:
             self._bury(entry, progress, error, DeadLetter.Reason.INVALID)
             return
-        if step is None:
-            return
+        if step is not None:
+            with trace.handling(step[1], by=self._origin):
+                self._try(*step, entry, progress)
+
+    def _try(self, handler: Handler, message: Message, entry: Entry, progress: Progress) -> None:
         before = copy(progress)
         try:
             with self._timed(entry, before):
-                self._handle(*step, entry, progress)
+                self._handle(handler, message, entry, progress)
         except LeaseLost:
             raise
         except Exception as error:
@@ -178,7 +183,7 @@ class GroupRunner:
         if clock.has_expired(message):
             self._expired(entry, message, progress)
             return None
-        return handler, message
+        return handler, for_handler(message)
 
     def _expired(self, entry: Entry, message: Message, progress: Progress) -> None:
         progress.expired += 1
@@ -263,7 +268,7 @@ class GroupRunner:
     ) -> None:
         dead_letters.record(
             reason=reason,
-            origin=f"group:{self.group.name}",
+            origin=self._origin,
             body=entry.body,
             position=entry.position,
             attempts=attempts,

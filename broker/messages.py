@@ -1,15 +1,24 @@
 """The message: an envelope of CloudEvents 1.0 attributes, routing, headers and data around one event."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID, uuid4
 
 from .errors import InvalidMessage
 
 HeaderValue = str | int | bool
+
+
+class Format(StrEnum):
+    """How data is written in a stored message: its content type."""
+
+    JSON = "application/json"
+    AVRO = "avro/binary"
 
 
 def _now() -> datetime:
@@ -40,6 +49,8 @@ class Message:
     correlation_id: UUID | None = None
     causation_id: UUID | None = None
     traceparent: str = ""
+    format: Format = Format.JSON
+    encoded: bytes = b""  # the data in another format than JSON; `data` is empty then
     position: int | None = None  # given by the relay: equal for a duplicate, greater for the next
 
     def caused_by(self, cause: "Message") -> Self:
@@ -56,7 +67,8 @@ def to_body(message: Message) -> dict[str, Any]:
     """The message as JSON, in CloudEvents' structured mode.
 
     Attributes beyond the core are extensions: `partitionkey`, `expirytime`, `correlationid`, `causationid` and
-    `traceparent` are registered ones (cloudevents/extensions); the rest is ours. Absent ones are left out.
+    `traceparent` are registered ones (cloudevents/extensions); the rest is ours. Absent ones are left out. Data in
+    another format than JSON is in `data_base64`.
     """
     body = {
         "specversion": "1.0",
@@ -65,7 +77,7 @@ def to_body(message: Message) -> dict[str, Any]:
         "source": message.source,
         "subject": message.subject,
         "time": message.time.isoformat(),
-        "datacontenttype": "application/json",
+        "datacontenttype": message.format.value,
         "schemaversion": message.version,
         "partitionkey": message.key,
         "exchange": message.exchange,
@@ -77,9 +89,11 @@ def to_body(message: Message) -> dict[str, Any]:
         "causationid": str(message.causation_id) if message.causation_id else None,
         "traceparent": message.traceparent,
         "position": message.position,
-        "data": dict(message.data),
     }
-    return {name: value for name, value in body.items() if value not in (None, "", {})} | {"data": body["data"]}
+    present = {name: value for name, value in body.items() if value not in (None, "", {})}
+    if message.format is not Format.JSON:
+        return present | {"data_base64": b64encode(message.encoded).decode()}
+    return present | {"data": dict(message.data)}
 
 
 def to_text(message: Message) -> str:
@@ -90,6 +104,8 @@ def to_text(message: Message) -> str:
 def from_body(body: Mapping[str, Any]) -> Message:
     """The message that `to_body` wrote. Raises `InvalidMessage` naming the attribute that is missing or malformed."""
     read = _Reader(body)
+    format_ = read.optional("datacontenttype", Format) or Format.JSON
+    is_json = format_ is Format.JSON
     return Message(
         id=read.required("id", UUID),
         type=read.required("type", str),
@@ -107,8 +123,14 @@ def from_body(body: Mapping[str, Any]) -> Message:
         causation_id=read.optional("causationid", UUID),
         traceparent=read.optional("traceparent", str) or "",
         position=read.optional("position", int),
-        data=read.required("data", dict),
+        format=format_,
+        data=read.required("data", dict) if is_json else {},
+        encoded=b"" if is_json else read.required("data_base64", _from_base64),
     )
+
+
+def _from_base64(text: str) -> bytes:
+    return b64decode(text, validate=True)
 
 
 class _Reader:

@@ -191,6 +191,16 @@ class DeadLetter(models.Model):
         indexes = [models.Index(fields=["state", "-created_at"], name="dead_letter_newest")]
 
 
+class AvroSchema(models.Model):
+    """A schema with which a stored message was written in Avro, by its fingerprint: needed as long as that is."""
+
+    fingerprint = models.CharField(max_length=16, primary_key=True)  # CRC-64-AVRO, as hexadecimal digits
+    type = models.CharField(max_length=128)
+    version = models.PositiveIntegerField()
+    definition = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+
 class StoredEvent(models.Model):
     """One event of an aggregate, as it happened; never changed.
 

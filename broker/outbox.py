@@ -2,7 +2,7 @@
 
 from django.db import connection, transaction
 
-from . import hints, schemas
+from . import hints, schemas, trace
 from .current import current_topology
 from .envelope import encode
 from .errors import InvalidMessage, NotInTransaction, Unroutable
@@ -20,17 +20,18 @@ def publish(message: Message, *, mandatory: bool = False) -> None:
     """Publish `message` with the current transaction: it is routed at least once if that commits, never if not.
 
     Waits for other transactions that publish under the same key, so that the order of a key's messages is the order
-    of their commits. Raises `NotInTransaction`, or `InvalidMessage` naming the field.
+    of their commits. Inside a handler it is a consequence of the message that is handled. Raises `NotInTransaction`, or
+    `InvalidMessage` naming the field.
 
     A message that nothing is bound for becomes a dead letter later on; a `mandatory` one is refused here and now:
     raises `Unroutable` naming the exchange and the routing key, and the transaction can go on or roll back.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction
+    message = trace.in_context(message)
     schemas.validate(message)
     body = encode(message)
-    if message.exchange not in {exchange.name for exchange in current_topology().exchanges}:
-        raise InvalidMessage("exchange", f"there is no exchange {message.exchange!r}")
+    _check_exchange(message)
     if mandatory and not route(message, current_topology()):
         raise Unroutable(exchange=message.exchange, routing_key=message.routing_key)
     with connection.cursor() as cursor:
@@ -38,6 +39,15 @@ def publish(message: Message, *, mandatory: bool = False) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key_hash(message.key)])
         cursor.execute(_INSERT, [message.id, message.type, message.key, message.exchange, message.routing_key, body])
     _hint_on_commit()
+
+
+def _check_exchange(message: Message) -> None:
+    for exchange in current_topology().exchanges:
+        if exchange.name == message.exchange:
+            if exchange.types and message.type not in exchange.types:
+                raise InvalidMessage("type", f"{message.type!r} is not published to the exchange {exchange.name!r}")
+            return
+    raise InvalidMessage("exchange", f"there is no exchange {message.exchange!r}")
 
 
 def _hint_on_commit() -> None:

@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from . import dead_letters, hints, leases, wake, work
+from . import dead_letters, hints, leases, trace, wake, work
 from .current import current_topology
 from .errors import InvalidMessage, LeaseLost
 from .messages import Message, from_body
 from .models import DeadLetter, OutboxMessage
 from .routing import partition_for, route
+from .shapes import shape
 from .streams import engine
 from .topology import Stream, WorkQueue
 from .wake import WakeUp
@@ -148,14 +149,16 @@ def _plan(batch: Sequence[tuple[int, dict[str, Any]]]) -> _Plan:
 
 def _place(message: Message, plan: _Plan) -> bool:
     """Note where a message goes; returns whether it goes anywhere."""
-    destinations = route(message, current_topology())
-    for place in destinations:
+    topology = current_topology()
+    # Every shape is made before any is noted: a message goes to all of its places, or to the dead letters alone.
+    shapes = [(place, shape(message, place, topology)) for place in route(message, topology)]
+    for place, shaped in shapes:
         if isinstance(place, Stream):
-            log = (place.name, partition_for(message.key, place.partitions))
-            plan.entries.setdefault(log, []).append(message)
+            log = (place.name, partition_for(shaped.key, place.partitions))
+            plan.entries.setdefault(log, []).append(shaped)
         else:
-            plan.items.append((place, message))
-    return bool(destinations)
+            plan.items.append((place, shaped))
+    return bool(shapes)
 
 
 def _append(plan: _Plan) -> list[WakeUp]:
@@ -182,7 +185,13 @@ def _dead_letter(plan: _Plan) -> None:
                 attempts=0,
                 error=letter.error,
             )
-            logger.warning("message_dead_lettered", reason=letter.reason, exchange=exchange, position=letter.position)
+            logger.warning(
+                "message_dead_lettered",
+                reason=letter.reason,
+                exchange=exchange,
+                position=letter.position,
+                trace_id=trace.trace_id_of(str(letter.body.get("traceparent", ""))),
+            )
 
 
 def _mark(positions: Sequence[int]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from . import hints, work
+from . import hints, trace, work
 from .current import current_topology, handler_at
 from .errors import AlreadyDecided, BrokerError, PermanentFailure
+from .formats import for_handler
 from .messages import from_body, to_text
 from .models import DeadLetter
 
@@ -51,10 +52,11 @@ def _decide(letter: DeadLetter, state: DeadLetter.State) -> None:
 
 
 def _to_group(name: str, letter: DeadLetter) -> None:
-    message = from_body(letter.body)
+    message = for_handler(from_body(letter.body))
     for group in current_topology().groups:
         if group.name == name and message.type in group.handlers:
-            return handler_at(group.handlers[message.type])(message)
+            with trace.handling(message, by=f"group:{name}"):
+                return handler_at(group.handlers[message.type])(message)
     raise PermanentFailure(f"No group {name!r} handles {message.type!r}")
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
-from .messages import HeaderValue
+from .messages import Format, HeaderValue, Message
 
 
 class ExchangeType(StrEnum):
@@ -24,6 +25,19 @@ class Semantics(StrEnum):
     EXACTLY_ONCE = "exactly_once"
 
 
+class Transformer(Protocol):
+    """One step of what a binding does to a message on its way; those that there are stand in `broker/transforms.py`."""
+
+    def __call__(self, message: Message) -> Message:
+        """The message in its new shape. Raises `InvalidMessage` for one that has none."""
+
+    def type_after(self, type_: str) -> str:
+        """The type that a message of this type has afterwards."""
+
+    def fields_after(self, fields: frozenset[str]) -> frozenset[str]:
+        """The names of the data's fields afterwards. Raises `InvalidMessage` naming one that is missing."""
+
+
 class Expired(StrEnum):
     """What becomes of a message that a group reads after it expired; it is counted in any case."""
 
@@ -33,20 +47,26 @@ class Expired(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """Where messages are published; `alternate` names the exchange that gets what no binding matched."""
+    """Where messages are published; `alternate` names the exchange that gets what no binding matched.
+
+    `types` are the event types that are published here, under routing keys that begin with the type; publishing
+    another one is refused. Empty: any.
+    """
 
     name: str
     type: ExchangeType
     alternate: str | None = None
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """An append-only log; messages of one key share a partition."""
+    """An append-only log; messages of one key share a partition. `format` is how their data is written in it."""
 
     name: str
     partitions: int = 2
     expired: Expired = Expired.COUNT
+    format: Format = Format.JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +87,15 @@ class WorkQueue:
 class Binding:
     """Routes from an exchange to a stream, a work queue or another exchange, named by `to`.
 
-    `routing_key` is a pattern on topic exchanges; `headers` with `x-match` serve headers exchanges.
+    `routing_key` is a pattern on topic exchanges; `headers` with `x-match` serve headers exchanges. `transform` is
+    done to a message, in this order, on its way to a stream or work queue.
     """
 
     exchange: str
     to: str
     routing_key: str = ""
     headers: Mapping[str, HeaderValue] = field(default_factory=dict)
+    transform: tuple[Transformer, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

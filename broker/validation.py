@@ -9,6 +9,7 @@ from .envelope import MAX_SHORT_BYTES, check_headers
 from .errors import InvalidMessage, InvalidTopology
 from .matchers import X_MATCH, X_MATCH_WORDS, compared_headers, match_word
 from .messages import HeaderValue
+from .shape_checks import shape_problems
 from .topics import words
 from .topology import Binding, Exchange, ExchangeType, Semantics, Topology
 
@@ -23,7 +24,7 @@ def check(topology: Topology) -> None:
 
 def problems(topology: Topology) -> list[str]:
     """Every mistake there is, one sentence each."""
-    finders = (_names, _numbers, _references, _groups, _bindings, _unreached, _cycles, _handlers)
+    finders = (_names, _numbers, _references, _groups, _bindings, _unreached, _cycles, _handlers, shape_problems)
     return [problem for finder in finders for problem in finder(topology)]
 
 

@@ -10,11 +10,12 @@ import structlog
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from . import clock, dead_letters, wake
+from . import clock, dead_letters, trace, wake
 from .backoff import delay_after
 from .current import current_topology, handler_at
 from .dead_letters import describe
 from .errors import InvalidMessage, PermanentFailure
+from .formats import for_handler
 from .heartbeat import heartbeat
 from .messages import Message, from_body, to_text
 from .models import DeadLetter, WorkItem
@@ -97,7 +98,7 @@ def run(item_id: int) -> bool:
     if claim is None:
         return False
     try:
-        message = from_body(claim.body)
+        message = for_handler(from_body(claim.body))
     except InvalidMessage as error:
         _bury(claim, error, DeadLetter.Reason.INVALID)
         return True
@@ -106,7 +107,8 @@ def run(item_id: int) -> bool:
     elif claim.attempts > claim.queue.max_attempts:
         _bury(claim, "In each attempt the worker died, or was silent for longer than its lease")
     else:
-        _attempt(claim, message)
+        with trace.handling(message, by=f"queue:{claim.queue.name}"):
+            _attempt(claim, message)
     return True
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from broker.messages import Message
-from broker.schemas import register
+from broker.schemas import register, upcaster
 
 from .models import Asset, Category, Release
 
@@ -18,8 +18,8 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@register("release.published", 1)
-@register("release.updated", 1)
+@register("release.published", 2)
+@register("release.updated", 2)
 class ReleaseData(_Data):
     """A release as subscribers see it, at `version` of its aggregate."""
 
@@ -43,13 +43,37 @@ class ReleaseData(_Data):
     published_at: AwareDatetime
     starts_at: AwareDatetime | None
     expires_at: AwareDatetime | None
+    changed_at: AwareDatetime
 
 
-@register("release.recalled", 1)
+@register("release.recalled", 2)
 class RecalledReleaseData(ReleaseData):
     """A release that was taken back, with the studio's reason."""
 
     reason: str
+
+
+@register("listing.added", 1)
+@register("listing.changed", 1)
+@register("listing.withdrawn", 1)
+class ListingData(_Data):
+    """A release as programme guides and search engines want it: what bindings make of `ReleaseData`."""
+
+    release_id: UUID
+    version: int
+    kind: str
+    headline: str
+    title: str
+    studio: str
+    category: str
+    maturity: int
+    season: int | None
+    episode: int | None
+    url: str
+    available_from: AwareDatetime
+    starts_at: AwareDatetime | None
+    expires_at: AwareDatetime | None
+    changed_at: AwareDatetime
 
 
 @register("asset.attached", 1)
@@ -58,6 +82,14 @@ class AssetAttachedData(_Data):
 
     asset_id: UUID
     release_id: UUID
+
+
+@upcaster("release.published", 1)
+@upcaster("release.updated", 1)
+@upcaster("release.recalled", 1)
+def _with_moment_of_change(message: Message) -> dict[str, Any]:
+    """Version 1 did not say when the release changed; the envelope does."""
+    return {**message.data, "changed_at": message.time.isoformat()}
 
 
 def release_published(release: Release) -> Message:
@@ -104,6 +136,7 @@ def _about(release: Release, type_: str, further: dict[str, Any]) -> Message:
     key = release_key(release.pk)
     return Message(
         type=type_,
+        version=2,
         source=SOURCE,
         subject=key,
         key=key,
@@ -135,6 +168,7 @@ def release_data(release: Release) -> dict[str, Any]:
         "url": f"/titles/{title.slug}/",
         "image": _image(release),
         **{name: _iso(getattr(release, name)) for name in ("published_at", "starts_at", "expires_at")},
+        "changed_at": _iso(release.updated_at),
     }
 
 

@@ -124,6 +124,25 @@ class Asset(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
 
+class Listing(models.Model):
+    """A release in the programme guide, as the newest message of the stream `listings` told of it."""
+
+    release_id = models.UUIDField(primary_key=True)
+    version = models.PositiveIntegerField()
+    category = models.CharField(max_length=16, choices=Category)
+    available_from = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    is_withdrawn = models.BooleanField(default=False)  # kept, so that an older message cannot bring it back
+    facts = models.JSONField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["category", "-available_from"], condition=models.Q(is_withdrawn=False), name="listing_in_guide"
+            )
+        ]
+
+
 class Release(models.Model):
     """One release of a title, as its events left it at `version`."""
 

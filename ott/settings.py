@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "ott",
 ]
 MIDDLEWARE = [
+    "ott.trace.TraceContext",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ott.console.ContentSecurityPolicy",
@@ -123,6 +124,7 @@ UNFOLD = console(brand=OTT_BRAND)
 
 # --- The broker ----------------------------------------------------------------------------------------------------
 BROKER_TOPOLOGY = "ott.topology.topology"
+BROKER_SCHEMA_SNAPSHOT = BASE_DIR / "ott/schemas.json"  # what messages were last agreed to carry
 BROKER_PROJECTIONS = {"releases": "catalog.projection.releases"}  # what rebuild_projection can make anew
 BROKER_RELAY_BATCH = 500
 BROKER_POLL_SECONDS = 0.5

@@ -1,14 +1,41 @@
 """THE map: what is published where, and who handles it."""
 
+from broker.messages import Format
 from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Stream, Topology, WorkQueue
+from broker.transforms import Project, Rename, Retype
+
+# What programme guides and search engines get of a release: less, in words of theirs, as types of its own.
+AS_LISTING = (
+    Project(
+        (
+            *("release_id", "version", "kind", "headline", "title_name", "studio_name", "category", "maturity"),
+            *("season", "episode", "url", "published_at", "starts_at", "expires_at", "changed_at"),
+        )
+    ),
+    Rename({"title_name": "title", "studio_name": "studio", "published_at": "available_from"}),
+    Retype(
+        {
+            "release.published": "listing.added",
+            "release.updated": "listing.changed",
+            "release.recalled": "listing.withdrawn",
+        }
+    ),
+)
 
 topology = Topology(
     exchanges=(
-        Exchange(name="catalog", type=ExchangeType.TOPIC),
-        Exchange(name="media", type=ExchangeType.DIRECT),
-        Exchange(name="notifications", type=ExchangeType.HEADERS),
+        Exchange(
+            name="catalog",
+            type=ExchangeType.TOPIC,
+            types=("release.published", "release.updated", "release.recalled"),
+        ),
+        Exchange(name="media", type=ExchangeType.DIRECT, types=("asset.attached",)),
+        Exchange(name="notifications", type=ExchangeType.HEADERS, types=("notification.posted",)),
     ),
-    streams=(Stream(name="releases", partitions=2),),
+    streams=(
+        Stream(name="releases", partitions=2),
+        Stream(name="listings", partitions=2, format=Format.AVRO),
+    ),
     queues=(
         WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3),
         WorkQueue(name="fan_out", handler="notifications.tasks.fan_out", lane="default"),
@@ -16,6 +43,7 @@ topology = Topology(
     ),
     bindings=(
         Binding(exchange="catalog", routing_key="release.#", to="releases"),
+        Binding(exchange="catalog", routing_key="release.#", to="listings", transform=AS_LISTING),
         Binding(exchange="media", routing_key="asset.attached", to="encode"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="fan_out_urgent"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="fan_out"),
@@ -29,6 +57,16 @@ topology = Topology(
                 "release.published": "notifications.handlers.on_release_published",
                 "release.updated": "notifications.handlers.on_release_updated",
                 "release.recalled": "notifications.handlers.on_release_recalled",
+            },
+        ),
+        Group(
+            name="guide",
+            stream="listings",
+            semantics=Semantics.EXACTLY_ONCE,
+            handlers={
+                "listing.added": "catalog.handlers.on_listing_told",
+                "listing.changed": "catalog.handlers.on_listing_told",
+                "listing.withdrawn": "catalog.handlers.on_listing_withdrawn",
             },
         ),
     ),

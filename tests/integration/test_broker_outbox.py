@@ -23,7 +23,8 @@ def _small_app(transactional_db: None, tmp_path: Path) -> Iterator[None]:
 
 
 def test_it_stores_the_message_with_the_transaction() -> None:
-    message = sample(headers={"urgency": "high", "shards": 3, "dry": True})
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    message = sample(headers={"urgency": "high", "shards": 3, "dry": True}, traceparent=traceparent)
     with transaction.atomic():
         publish(message)
 
@@ -75,6 +76,12 @@ def test_a_rolled_back_transaction_leaves_nothing() -> None:
         ({"headers": {1: "x"}}, "headers", "name must be text"),
         ({"expires_at": datetime(2030, 1, 1)}, "expires_at", "no time zone"),  # noqa: DTZ001 (that is the point)
         ({"data": {"n": 1, "text": "x" * 1_100_000}}, "message", "the limit is 1100000"),
+        ({"source": ""}, "source", "is empty"),
+        ({"subject": "x" * 256}, "subject", "longer than 255 bytes"),
+        ({"priority": 10}, "priority", "from 0 to 9"),
+        ({"traceparent": "00-1-2-01"}, "traceparent", "W3C"),
+        ({"headers": {"shards": None}}, "headers.shards", "must be text, int or bool, not NoneType"),
+        ({"headers": {"shards": ["a"]}}, "headers.shards", "must be text, int or bool, not list"),
     ],
 )
 def test_it_refuses_an_invalid_message_by_name(changes: dict[str, Any], field: str, problem: str) -> None:
@@ -89,6 +96,13 @@ def test_it_refuses_an_invalid_message_by_name(changes: dict[str, Any], field: s
 def test_the_longest_routing_key_is_accepted() -> None:
     with transaction.atomic():
         publish(sample(routing_key="x" * 255))
+
+    assert OutboxMessage.objects.count() == 1
+
+
+def test_a_payload_of_one_mebibyte_is_accepted() -> None:
+    with transaction.atomic():
+        publish(sample(text="x" * 2**20))
 
     assert OutboxMessage.objects.count() == 1
 

@@ -8,7 +8,7 @@ from broker import validation
 from broker.current import current_topology
 from broker.errors import InvalidTopology
 from broker.management.tables import table
-from broker.topology import Topology
+from broker.topology import Binding, Topology
 
 
 class Command(BaseCommand):
@@ -34,10 +34,16 @@ def _tables(topology: Topology) -> list[str]:
             [(exchange.name, exchange.type, exchange.alternate or "") for exchange in topology.exchanges],
         ),
         table(
-            ("from", "to", "by"),
-            [(each.exchange, each.to, each.routing_key or dict(each.headers) or "") for each in topology.bindings],
+            ("from", "to", "by", "transformed"),
+            [
+                (each.exchange, each.to, each.routing_key or dict(each.headers) or "", _steps(each))
+                for each in topology.bindings
+            ],
         ),
-        table(("stream", "partitions"), [(stream.name, stream.partitions) for stream in topology.streams]),
+        table(
+            ("stream", "partitions", "format"),
+            [(stream.name, stream.partitions, stream.format) for stream in topology.streams],
+        ),
         table(
             ("queue", "lane", "attempts", "lease", "handler"),
             [
@@ -54,3 +60,7 @@ def _tables(topology: Topology) -> list[str]:
             ],
         ),
     ]
+
+
+def _steps(binding: Binding) -> str:
+    return ", ".join(type(step).__name__.lower() for step in binding.transform)
