@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from . import clock, dead_letters, trace
+from . import clock, dead_letters, logical_clock, trace
 from .backoff import delay_after
 from .calls import Call
 from .current import Handler, handler_at, stream_named
@@ -183,6 +183,7 @@ class GroupRunner:
         if clock.has_expired(message):
             self._expired(entry, message, progress)
             return None
+        logical_clock.observe(message)
         return handler, for_handler(message)
 
     def _expired(self, entry: Entry, message: Message, progress: Progress) -> None:

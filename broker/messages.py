@@ -51,6 +51,7 @@ class Message:
     traceparent: str = ""
     format: Format = Format.JSON
     encoded: bytes = b""  # the data in another format than JSON; `data` is empty then
+    hlc: str = ""  # given by `publish`: causes have smaller ones than their effects (see logical_clock.py)
     position: int | None = None  # given by the relay: equal for a duplicate, greater for the next
 
     def caused_by(self, cause: "Message") -> Self:
@@ -88,6 +89,7 @@ def to_body(message: Message) -> dict[str, Any]:
         "correlationid": str(message.correlation_id) if message.correlation_id else None,
         "causationid": str(message.causation_id) if message.causation_id else None,
         "traceparent": message.traceparent,
+        "hlc": message.hlc,
         "position": message.position,
     }
     present = {name: value for name, value in body.items() if value not in (None, "", {})}
@@ -122,6 +124,7 @@ def from_body(body: Mapping[str, Any]) -> Message:
         correlation_id=read.optional("correlationid", UUID),
         causation_id=read.optional("causationid", UUID),
         traceparent=read.optional("traceparent", str) or "",
+        hlc=read.optional("hlc", str) or "",
         position=read.optional("position", int),
         format=format_,
         data=read.required("data", dict) if is_json else {},

@@ -7,6 +7,7 @@ from .current import current_topology
 from .envelope import encode
 from .errors import InvalidMessage, NotInTransaction, Unroutable
 from .hashing import key_hash
+from .logical_clock import stamped
 from .messages import Message
 from .routing import route
 
@@ -30,7 +31,7 @@ def publish(message: Message, *, mandatory: bool = False) -> None:
         raise NotInTransaction
     message = trace.in_context(message)
     schemas.validate(message)
-    body = encode(message)
+    body = encode(stamped(message))
     _check_exchange(message)
     if mandatory and not route(message, current_topology()):
         raise Unroutable(exchange=message.exchange, routing_key=message.routing_key)

@@ -10,7 +10,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from . import clock, dead_letters, trace, wake
+from . import clock, dead_letters, logical_clock, trace, wake
 from .backoff import delay_after
 from .current import current_topology, handler_at
 from .dead_letters import describe
@@ -107,6 +107,7 @@ def run(item_id: int) -> bool:
     elif claim.attempts > claim.queue.max_attempts:
         _bury(claim, "In each attempt the worker died, or was silent for longer than its lease")
     else:
+        logical_clock.observe(message)
         with trace.handling(message, by=f"queue:{claim.queue.name}"):
             _attempt(claim, message)
     return True

@@ -52,8 +52,9 @@ def test_the_readme_can_be_read_in_one_sitting() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
 
-def test_every_test_that_the_guarantees_name_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/guarantees.md").read_text()))
+@pytest.mark.parametrize("name", ["guarantees.md", "ordering-and-duplicates.md"])
+def test_every_test_that_a_document_promises_exists(name: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / name).read_text()))
     defined = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _names_in(path)}
     assert named
     assert named <= defined, f"not to be found: {sorted(named - defined)}"

@@ -39,6 +39,7 @@ messages = st.builds(
     correlation_id=st.none() | st.uuids(),
     causation_id=st.none() | st.uuids(),
     traceparent=st.text(max_size=55),
+    hlc=st.text("0123456789abcdef", max_size=16),
     position=st.none() | st.integers(1, 2**62),
 )
 
