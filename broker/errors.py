@@ -45,6 +45,13 @@ class UnknownName(BrokerError):
         super().__init__(f"There is no {kind} {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
 
 
+class InvalidTarget(BrokerError):
+    """A place in a stream that there is not."""
+
+    def __init__(self, target: str, problem: str) -> None:
+        super().__init__(f"{target} {problem}")
+
+
 class LeaseLost(BrokerError):
     """Somebody else holds the right by now; nothing of this transaction may stand."""
 

@@ -97,13 +97,13 @@ class GroupRunner:
         entries = engine().read(progress.stream, progress.partition, progress.next_offset, limit=limit)
 
         def is_over() -> bool:
-            return not progress.is_due() or stop.is_set() or time.monotonic() >= until
+            return stop.is_set() or time.monotonic() >= until
 
         for start in range(0, len(entries), size):
             batch = entries[start : start + size]
             if not self._take_together(batch, progress):
                 self._take_singly(batch, progress, is_over)
-            if is_over():
+            if progress.next_offset <= batch[-1].offset or is_over():
                 break
         progress.flush()
         return bool(entries)
@@ -137,7 +137,7 @@ class GroupRunner:
     def _take_singly(self, entries: Sequence[Entry], progress: Progress, is_over: Callable[[], bool]) -> None:
         for entry in entries:
             self._take(entry, progress)
-            if is_over():
+            if progress.next_offset <= entry.offset or is_over():  # it failed: whatever its wait, it comes first
                 break
 
     def _take(self, entry: Entry, progress: Progress) -> None:

@@ -108,6 +108,9 @@ class GroupPartition(models.Model):
     paused = models.BooleanField(default=False)
     singly_until = models.BigIntegerField(default=0)  # before this offset, no batches: a handler hung in one
 
+    class Meta:
+        permissions = [("operate_group", "Can pause, resume, reset and replay consumer groups")]
+
 
 class WorkItem(models.Model):
     """One message in a work queue. The row is the truth; the Celery message with its id only wakes a worker."""
@@ -158,9 +161,10 @@ class DeadLetter(models.Model):
         DELIVERY_FAILED = "delivery_failed"
 
     class State(models.TextChoices):
-        """What was decided."""
+        """What was decided. What failed after so many replays is parked: only a forced replay takes it up again."""
 
         WAITING = "waiting"
+        PARKED = "parked"
         REPLAYED = "replayed"
         DISCARDED = "discarded"
 
@@ -176,6 +180,7 @@ class DeadLetter(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     error = models.TextField(default="")
     trace = models.TextField(default="")
+    replays = models.PositiveIntegerField(default=0)  # of this message to where it failed, earlier letters included
     created_at = models.DateTimeField(db_default=Now())
     decided_at = models.DateTimeField(null=True)
 
@@ -184,11 +189,29 @@ class DeadLetter(models.Model):
             # A step that runs twice leaves one dead letter.
             models.UniqueConstraint(
                 fields=["origin", "position"],
-                condition=models.Q(state="waiting"),
+                condition=models.Q(state__in=["waiting", "parked"]),
                 name="dead_letter_once",
             )
         ]
-        indexes = [models.Index(fields=["state", "-created_at"], name="dead_letter_newest")]
+        indexes = [
+            models.Index(fields=["state", "-created_at"], name="dead_letter_newest"),
+            models.Index(fields=["message_id"], name="dead_letter_message"),
+        ]
+        permissions = [("decide_deadletter", "Can replay, edit and discard dead letters")]
+
+
+class OperatorAction(models.Model):
+    """What an operator decided: never changed, never pruned."""
+
+    at = models.DateTimeField(db_default=Now())
+    actor = models.CharField(max_length=255)
+    verb = models.CharField(max_length=32)
+    target = models.CharField(max_length=255)  # group:feed, dead_letter:7
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["target", "-id"], name="operator_action_target")]
 
 
 class AvroSchema(models.Model):

@@ -1,21 +1,20 @@
-"""Numbers for /metrics, the console and `broker_lag`: one query each."""
+"""Numbers for /metrics, the console and `broker_lag`, each in as many queries whatever there is."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count
 
-from .models import DeadLetter, OutboxMessage, WorkItem
+from .heads import heads
+from .models import DeadLetter, OperatorAction, OutboxMessage, WorkItem
 
-_LAG = """
-    SELECT place."group", place.stream, place.partition, place.next_offset, coalesce(head.next_offset, 0),
-        place.owner, place.lease_expires_at > now(), place.attempts, place.next_attempt_at, place.last_error,
-        place.expired_count
-    FROM broker_grouppartition AS place LEFT JOIN broker_streampartition AS head USING (stream, partition)
-    ORDER BY place."group", place.stream, place.partition
+_PLACES = """
+    SELECT "group", stream, partition, next_offset, CASE WHEN lease_expires_at > now() THEN owner ELSE '' END,
+        paused, attempts, next_attempt_at, last_error, expired_count
+    FROM broker_grouppartition ORDER BY "group", stream, partition
 """
 
 
@@ -27,17 +26,28 @@ class PartitionLag:
     stream: str
     partition: int
     offset: int
-    end: int
     owner: str
+    paused: bool
     attempts: int
     next_attempt_at: datetime | None
     last_error: str
     expired_count: int
+    end: int
+    seconds: float  # since the oldest of what waits was appended
 
     @property
     def lag(self) -> int:
         """Entries that the group has still to handle."""
         return max(0, self.end - self.offset)
+
+    @property
+    def state(self) -> str:
+        """What the partition is doing, in a word."""
+        if self.paused:
+            return "paused"
+        if not self.owner:
+            return "nobody's"
+        return "retrying" if self.attempts else "running"
 
 
 def outbox_depth() -> int:
@@ -48,11 +58,10 @@ def outbox_depth() -> int:
 def lag() -> list[PartitionLag]:
     """Every partition of every group, sorted."""
     with connection.cursor() as cursor:
-        cursor.execute(_LAG)
-        return [
-            PartitionLag(group, stream, partition, offset, end, owner if is_alive else "", *rest)
-            for group, stream, partition, offset, end, owner, is_alive, *rest in cursor.fetchall()
-        ]
+        cursor.execute(_PLACES)
+        rows = cursor.fetchall()
+    found = heads({(stream, partition, offset) for _, stream, partition, offset, *_ in rows})
+    return [PartitionLag(*(*row, *astuple(found[row[1:4]]))) for row in rows]
 
 
 def dead_letter_counts() -> dict[tuple[str, str], int]:
@@ -70,3 +79,9 @@ def work_queue_depths() -> dict[str, dict[str, int]]:
     for queue, state, count in rows:
         depths[queue][state] = count
     return dict(depths)
+
+
+def operator_actions(*, limit: int, target: str = "") -> list[OperatorAction]:
+    """What operators decided, newest first; about one target where it is given."""
+    actions = OperatorAction.objects.order_by("-id")
+    return list((actions.filter(target=target) if target else actions)[:limit])

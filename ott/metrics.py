@@ -28,11 +28,14 @@ def _groups() -> Iterator[Metric]:
     labels = ["group", "stream", "partition"]
     lag = GaugeMetricFamily("broker_group_lag", "Entries that a consumer group has still to handle", labels=labels)
     expired = CounterMetricFamily("broker_group_expired", "Messages that expired unhandled", labels=labels)
+    age = GaugeMetricFamily("broker_group_lag_seconds", "Age of the oldest entry that waits", labels=labels)
     for place in queries.lag():
         values = [place.group, place.stream, str(place.partition)]
         lag.add_metric(values, place.lag)
+        age.add_metric(values, place.seconds)
         expired.add_metric(values, place.expired_count)
     yield lag
+    yield age
     yield expired
 
 

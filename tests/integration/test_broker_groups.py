@@ -126,6 +126,18 @@ def test_a_failure_is_tried_again_in_place_and_keeps_the_order(group: str) -> No
 
 
 @pytest.mark.parametrize("group", RETRYING)
+def test_a_failure_is_not_overtaken_even_when_its_wait_is_over_at_once(
+    group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.groups.delay_after", lambda _: 0.0)
+    failing = sample(1, do="fail-once", where=group)
+    give(failing, sample(2))
+    handle_all(group)
+
+    assert effects(group) == [1, 2]
+
+
+@pytest.mark.parametrize("group", RETRYING)
 def test_after_the_last_attempt_it_is_a_dead_letter_and_the_partition_goes_on(group: str) -> None:
     failing = sample(1, do="fail", where=group)
     give(failing, sample(2))

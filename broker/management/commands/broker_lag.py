@@ -9,6 +9,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from broker import queries
 from broker.management.tables import table
 
+_HEADINGS = ["group", "stream", "partition", "offset", "end", "lag", "for", "state", "attempts", "expired"]
+_HEADINGS += ["owner", "last error"]
+
 
 class Command(BaseCommand):
     """Prints outbox, consumer groups, work queues and dead letters."""
@@ -26,11 +29,13 @@ class Command(BaseCommand):
             return
         self.stdout.write(f"Outbox: {queries.outbox_depth()} waiting\n\n")
         groups = [
-            (lag.group, lag.stream, lag.partition, lag.offset, lag.end, lag.lag, lag.attempts, lag.owner or "nobody")
+            (
+                *(lag.group, lag.stream, lag.partition, lag.offset, lag.end, lag.lag, f"{lag.seconds:.1f} s"),
+                *(lag.state, lag.attempts, lag.expired_count, lag.owner, lag.last_error[:60]),
+            )
             for lag in queries.lag()
         ]
-        headings = ("group", "stream", "partition", "offset", "end", "lag", "attempts", "owner")
-        self.stdout.write(table(headings, groups) + "\n\n")
+        self.stdout.write(table(_HEADINGS, groups) + "\n\n")
         items = [
             (queue, state, count) for queue, by in queries.work_queue_depths().items() for state, count in by.items()
         ]
@@ -42,7 +47,7 @@ class Command(BaseCommand):
 def _as_json() -> dict[str, Any]:
     return {
         "outbox": queries.outbox_depth(),
-        "groups": [{**asdict(lag), "lag": lag.lag} for lag in queries.lag()],
+        "groups": [{**asdict(lag), "lag": lag.lag, "state": lag.state} for lag in queries.lag()],
         "queues": queries.work_queue_depths(),
         "dead_letters": [
             {"origin": origin, "reason": reason, "waiting": count}
