@@ -10,5 +10,8 @@ class BrokerConfig(AppConfig):
     name = "broker"
 
     def ready(self) -> None:
-        """Learn the schemas of all messages: every app has them in its module `events`."""
+        """Learn the schemas of all messages: every app has them in its module `events`. Log what the bus tells."""
+        from . import observers  # noqa: PLC0415 - models are loaded only now
+
         autodiscover_modules("events")
+        observers.subscribe()

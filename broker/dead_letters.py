@@ -2,12 +2,29 @@
 
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from .bus import bus
 from .models import DeadLetter
+from .trace import trace_id_of
 
 MAX_TRACE = 20_000  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDeadLettered:
+    """On the bus: this process has committed a dead letter."""
+
+    reason: str
+    origin: str
+    type: str
+    key: str
+    position: int | None
+    attempts: int
+    error: str
+    trace_id: str
 
 
 def record(
@@ -34,6 +51,20 @@ def record(
         trace=_trace_of(error),
     )
     DeadLetter.objects.bulk_create([letter], ignore_conflicts=True)
+    bus.publish_on_commit(_happening(letter))
+
+
+def _happening(letter: DeadLetter) -> MessageDeadLettered:
+    return MessageDeadLettered(
+        reason=letter.reason,
+        origin=letter.origin,
+        type=str(letter.body.get("type", "")),
+        key=letter.key,
+        position=letter.position,
+        attempts=letter.attempts,
+        error=letter.error,
+        trace_id=trace_id_of(str(letter.body.get("traceparent", ""))),
+    )
 
 
 def describe(error: BaseException | str) -> str:

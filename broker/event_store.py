@@ -9,6 +9,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 
+from .bus import bus
 from .errors import ConcurrentWrite
 from .models import StoredEvent
 
@@ -47,6 +48,14 @@ class RecordedEvent:
     recorded_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsAppended:
+    """On the bus: this process has committed events of an aggregate."""
+
+    aggregate: str
+    events: Sequence[RecordedEvent]
+
+
 def append(*, aggregate: str, events: Sequence[NewEvent], expected_version: int) -> list[RecordedEvent]:
     """Append `events` after `expected_version` (0: a new aggregate) and return them as they were recorded.
 
@@ -61,10 +70,12 @@ def append(*, aggregate: str, events: Sequence[NewEvent], expected_version: int)
         raise ConcurrentWrite(
             aggregate=aggregate, expected_version=expected_version, actual_version=version_of(aggregate)
         ) from error
-    return [
+    recorded = [
         RecordedEvent(version=version, type=event.type, data=event.data, metadata=event.metadata, recorded_at=moment)
         for version, (event, moment) in enumerate(zip(events, moments, strict=True), start=expected_version + 1)
     ]
+    bus.publish_on_commit(EventsAppended(aggregate=aggregate, events=recorded))
+    return recorded
 
 
 def load(aggregate: str) -> list[RecordedEvent]:

@@ -275,7 +275,6 @@ class GroupRunner:
             attempts=attempts,
             error=error,
         )
-        self._log("message_dead_lettered", entry, error)
 
     def _log(self, event: str, entry: Entry, error: Exception | str, **more: float) -> None:
         logger.warning(event, group=self.group.name, position=entry.position, error=str(error), **more)

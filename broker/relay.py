@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from . import dead_letters, hints, leases, trace, wake, work
+from . import dead_letters, hints, leases, wake, work
 from .current import current_topology
 from .errors import InvalidMessage, LeaseLost
 from .messages import Message, from_body
@@ -176,21 +176,13 @@ def _dead_letter(plan: _Plan) -> None:
     known_positions = set(known.filter(origin__startswith="exchange:").values_list("position", flat=True))
     for letter in plan.undeliverable:
         if letter.position not in known_positions:
-            exchange = letter.body.get("exchange", "")
             dead_letters.record(
                 reason=letter.reason,
-                origin=f"exchange:{exchange}",
+                origin=f"exchange:{letter.body.get('exchange', '')}",
                 body=letter.body,
                 position=letter.position,
                 attempts=0,
                 error=letter.error,
-            )
-            logger.warning(
-                "message_dead_lettered",
-                reason=letter.reason,
-                exchange=exchange,
-                position=letter.position,
-                trace_id=trace.trace_id_of(str(letter.body.get("traceparent", ""))),
             )
 
 

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 
-from prometheus_client import REGISTRY, Metric
+from prometheus_client import REGISTRY, Counter, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from broker import queries
+from broker.bus import bus
+from broker.dead_letters import MessageDeadLettered
+from broker.event_store import EventsAppended
+
+appended = Counter("domain_events_appended", "Events that this process committed to the event store", ["type"])
+buried = Counter("broker_messages_buried", "Messages that became dead letters in this process", ["origin", "reason"])
 
 
 class BrokerNumbers(Collector):
@@ -55,5 +61,18 @@ def _work_queues() -> Metric:
 
 
 def register() -> None:
-    """Add the numbers to what /metrics shows."""
+    """Add the numbers to what /metrics shows, and count what the bus of this process tells."""
     REGISTRY.register(BrokerNumbers())
+    bus.subscribe(EventsAppended, count_events)
+    bus.subscribe(MessageDeadLettered, count_dead_letter)
+
+
+def count_events(happened: EventsAppended) -> None:
+    """One more of each event's type."""
+    for event in happened.events:
+        appended.labels(type=event.type).inc()
+
+
+def count_dead_letter(happened: MessageDeadLettered) -> None:
+    """One more dead letter from there, for that reason."""
+    buried.labels(origin=happened.origin, reason=happened.reason).inc()
