@@ -1,12 +1,17 @@
 """The broker in the console: all of it for looking. Tables with a composite key have no page: Django's admin cannot."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.forms import ChoiceField
+from django.forms import Field as FormField
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from . import queues
 from .console import ReadOnlyAdmin, pretty
-from .models import DeadLetter, Lease, OutboxMessage, StoredEvent, WorkItem
+from .models import DeadLetter, Lease, OutboxMessage, PausedQueue, StoredEvent, WorkItem
 
 
 class BodyAdmin(ReadOnlyAdmin):
@@ -41,6 +46,35 @@ class WorkItemAdmin(BodyAdmin):
     @admin.display(description="Last error")
     def error_line(self, row: WorkItem) -> str:
         return row.last_error[:80]
+
+
+@admin.register(PausedQueue)
+class PausedQueueAdmin(ReadOnlyAdmin):
+    """Adding a queue pauses it; deleting it here resumes it."""
+
+    fields = ("queue",)
+    list_display = ("queue", "paused_at")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> FormField:
+        """The one field there is: the queues that are not paused, to choose from."""
+        names = [each.queue.name for each in queues.states() if not each.is_paused]
+        return ChoiceField(choices=[(name, name) for name in names])
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def save_model(self, request: HttpRequest, obj: PausedQueue, form: Any, change: bool) -> None:
+        queues.pause(queue=obj.queue, actor=request.user.get_username())
+
+    def delete_model(self, request: HttpRequest, obj: PausedQueue) -> None:
+        queues.resume(queue=obj.queue, actor=request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[PausedQueue]") -> None:
+        for each in queryset:
+            self.delete_model(request, each)
 
 
 @admin.register(DeadLetter)

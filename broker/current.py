@@ -9,10 +9,10 @@ from django.utils.module_loading import import_string
 
 from .errors import UnknownName
 from .messages import Message
-from .topology import Group, Stream, Topology
+from .topology import Group, Stream, Topology, WorkQueue
 
 Handler = Callable[[Message], None]
-Part = TypeVar("Part", Group, Stream)
+Part = TypeVar("Part", Group, Stream, WorkQueue)
 
 
 def current_topology() -> Topology:
@@ -36,6 +36,11 @@ def group_named(name: str) -> Group:
 def stream_named(name: str) -> Stream:
     """The stream of that name. Raises `UnknownName`."""
     return _named("stream", name, current_topology().streams)
+
+
+def queue_named(name: str) -> WorkQueue:
+    """The work queue of that name. Raises `UnknownName`."""
+    return _named("work queue", name, current_topology().queues)
 
 
 def _named(kind: str, name: str, known: Sequence[Part]) -> Part:

@@ -6,6 +6,7 @@ from django.db import connection
 
 from . import wake
 from .current import current_topology
+from .queries import paused_queues
 from .wake import WakeUp
 
 UNHEARD_SECONDS = 10.0  # a wake-up not followed by a claim within this time may be lost
@@ -16,12 +17,16 @@ CHUNK = 5_000  # rows deleted in a statement
 _DUE = """
     UPDATE broker_workitem SET woken_at = now()
     WHERE id IN (
-        SELECT id FROM broker_workitem
-        WHERE queue = ANY(%s) AND (woken_at IS NULL OR woken_at <= now() - make_interval(secs => %s)) AND (
-            (state = 'ready' AND next_attempt_at <= now()) OR (state = 'running' AND lease_expires_at <= now())
-        )
-        ORDER BY next_attempt_at LIMIT %s
-        FOR UPDATE SKIP LOCKED
+        SELECT due.id FROM unnest(%(queues)s::text[]) AS wanted (queue), LATERAL (
+            SELECT id FROM broker_workitem AS item
+            WHERE item.queue = wanted.queue
+                AND (woken_at IS NULL OR woken_at <= now() - make_interval(secs => %(unheard)s))
+                AND (
+                    (state = 'ready' AND next_attempt_at <= now()) OR (state = 'running' AND lease_expires_at <= now())
+                )
+            ORDER BY next_attempt_at LIMIT %(room)s
+            FOR UPDATE SKIP LOCKED
+        ) AS due
     )
     RETURNING id
 """
@@ -41,19 +46,34 @@ _PRUNE_ITEMS = """
         LIMIT %s
     )
 """
+# The greatest one stays: it is where an empty queue goes on.
+_PRUNE_TURNS = """
+    DELETE FROM broker_workturn AS given USING (
+        SELECT queue, max(last_turn) AS newest FROM broker_workturn GROUP BY queue
+    ) AS head
+    WHERE given.queue = head.queue AND given.last_turn < least(head.newest, coalesce((
+        SELECT min(turn) FROM broker_workitem AS waiting
+        WHERE waiting.queue = given.queue AND state = 'ready' AND attempts = 0
+    ), head.newest))
+"""
 
 
 def wake_due_items() -> int:
-    """Send wake-ups for due items, oldest first, as many as their lanes have room for; returns how many were sent."""
+    """Send wake-ups for due items, as many as their lanes have room for; returns how many were sent.
+
+    The queues of a lane share its room equally; paused ones have none.
+    """
+    paused = paused_queues()
     lanes: dict[str, list[str]] = defaultdict(list)
     for queue in current_topology().queues:
-        lanes[queue.lane].append(queue.name)
+        if queue.name not in paused:
+            lanes[queue.lane].append(queue.name)
     sent = 0
-    for lane, queues in lanes.items():
-        room = LANE_FILL - wake.waiting(lane)
+    for lane, names in lanes.items():
+        room = -((wake.waiting(lane) - LANE_FILL) // len(names))  # rounded up
         if room > 0:
             with connection.cursor() as cursor:
-                cursor.execute(_DUE, [queues, UNHEARD_SECONDS, room])
+                cursor.execute(_DUE, {"queues": names, "unheard": UNHEARD_SECONDS, "room": room})
                 due = [WakeUp(item_id, lane) for (item_id,) in cursor.fetchall()]
             wake.send(due)
             sent += len(due)
@@ -61,8 +81,14 @@ def wake_due_items() -> int:
 
 
 def prune() -> int:
-    """Delete relayed outbox rows and finished work items older than the retention; returns how many."""
-    return sum(_delete_in_chunks(statement) for statement in (_PRUNE_OUTBOX, _PRUNE_ITEMS))
+    """Delete relayed outbox rows and finished work items older than the retention; returns how many.
+
+    Forgets turns that are over, too: a sharer without a turn of its own begins where the queue is.
+    """
+    deleted = sum(_delete_in_chunks(statement) for statement in (_PRUNE_OUTBOX, _PRUNE_ITEMS))
+    with connection.cursor() as cursor:
+        cursor.execute(_PRUNE_TURNS)
+    return deleted
 
 
 def _delete_in_chunks(statement: str) -> int:

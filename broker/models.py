@@ -137,15 +137,37 @@ class WorkItem(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     last_error = models.TextField(default="")
+    turn = models.BigIntegerField(default=0)  # when it is to be tried first, among those of its queue
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["queue", "position"], name="work_item_once")]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"], condition=models.Q(state__in=["ready", "running"]), name="work_item_open"
+                fields=["queue", "next_attempt_at"],
+                condition=models.Q(state__in=["ready", "running"]),
+                name="work_item_due",
+            ),
+            models.Index(
+                fields=["queue", "turn", "id"], condition=models.Q(state="ready", attempts=0), name="work_item_turn"
             ),
             models.Index(fields=["finished_at"], name="work_item_finished"),
         ]
+
+
+class WorkTurn(models.Model):
+    """The last turn that was given to one sharer of a queue: a value of the header that the queue is fair by."""
+
+    pk = models.CompositePrimaryKey("queue", "sharer")
+    queue = models.CharField(max_length=128)
+    sharer = models.TextField()
+    last_turn = models.BigIntegerField()
+
+
+class PausedQueue(models.Model):
+    """A work queue whose items nobody may claim until an operator resumes it."""
+
+    queue = models.CharField(max_length=128, primary_key=True)
+    paused_at = models.DateTimeField(db_default=Now())
 
 
 class DeadLetter(models.Model):

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count
 
 from .heads import heads
-from .models import DeadLetter, OperatorAction, OutboxMessage, WorkItem
+from .models import DeadLetter, OperatorAction, OutboxMessage, PausedQueue, WorkItem
 
 _PLACES = """
     SELECT "group", stream, partition, next_offset, CASE WHEN lease_expires_at > now() THEN owner ELSE '' END,
@@ -85,3 +85,8 @@ def operator_actions(*, limit: int, target: str = "") -> list[OperatorAction]:
     """What operators decided, newest first; about one target where it is given."""
     actions = OperatorAction.objects.order_by("-id")
     return list((actions.filter(target=target) if target else actions)[:limit])
+
+
+def paused_queues() -> set[str]:
+    """The work queues that an operator has paused."""
+    return set(PausedQueue.objects.values_list("queue", flat=True))

@@ -7,7 +7,7 @@ from . import housekeeping, wake, work
 
 @shared_task(name=wake.RUN_WORK_ITEM)
 def run_work_item(item_id: int) -> None:
-    """Run a work item if it is due and nobody else does."""
+    """Run this work item, or the one whose turn it is in its queue."""
     work.run(item_id)
 
 

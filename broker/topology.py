@@ -74,6 +74,7 @@ class WorkQueue:
     """Each message goes to exactly one worker, which calls `handler` (a dotted path) with it.
 
     `lane` is the Celery queue that wakes the worker; `lease_seconds` is how long a silent worker keeps the item.
+    `fair_by` names a header: items of one value of it take turns with those of other values, however many one has.
     """
 
     name: str
@@ -81,6 +82,7 @@ class WorkQueue:
     lane: str = "default"
     max_attempts: int = 5
     lease_seconds: float = 15.0
+    fair_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,23 +26,61 @@ logger = structlog.get_logger(__name__)
 
 SOON_SECONDS = 5.0  # a retry within this time is sent as a countdown; later ones are left to the beat
 
+# The sharers of a queue take turns: a sharer's next item gets the turn after its last one, or, if that is over, the one
+# that the queue is at. So whoever comes with one item waits for one item of each other sharer at most, not for a flood.
 _ADD = """
-    INSERT INTO broker_workitem (queue, position, body, state, attempts, next_attempt_at, woken_at, last_error)
-    SELECT item.queue, item.position, item.body::jsonb, 'ready', 0, now(), now(), ''
-    FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS item (queue, position, body)
+    WITH item AS (
+        SELECT *, row_number() OVER (PARTITION BY queue, sharer ORDER BY position) AS place
+        FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[]) AS item (queue, sharer, position, body)
+        WHERE NOT EXISTS (
+            SELECT FROM broker_workitem AS known WHERE known.queue = item.queue AND known.position = item.position
+        )
+    ), front AS (
+        SELECT queue, coalesce(
+            (SELECT min(turn) - 1 FROM broker_workitem AS waiting
+                WHERE waiting.queue = wanted.queue AND state = 'ready' AND attempts = 0),
+            (SELECT max(last_turn) FROM broker_workturn AS given WHERE given.queue = wanted.queue),
+            0
+        ) AS turn
+        FROM (SELECT DISTINCT queue FROM item) AS wanted
+    ), begun AS (
+        SELECT queue, sharer, greatest(front.turn, given.last_turn) AS turn, count(*) AS items
+        FROM item JOIN front USING (queue) LEFT JOIN broker_workturn AS given USING (queue, sharer)
+        GROUP BY queue, sharer, front.turn, given.last_turn
+    ), kept AS (
+        INSERT INTO broker_workturn (queue, sharer, last_turn)
+        SELECT queue, sharer, turn + items FROM begun ORDER BY queue, sharer
+        ON CONFLICT (queue, sharer) DO UPDATE SET last_turn = EXCLUDED.last_turn
+    )
+    INSERT INTO broker_workitem
+        (queue, position, body, state, attempts, next_attempt_at, woken_at, last_error, turn)
+    SELECT queue, position, body::jsonb, 'ready', 0, now(), now(), '', begun.turn + item.place
+    FROM item JOIN begun USING (queue, sharer) ORDER BY position
     ON CONFLICT (queue, position) DO NOTHING
     RETURNING id, queue
 """
+# A wake-up is for its item if that was tried before, and else for whichever item of the queue has its turn.
 _CLAIM = """
+    WITH named AS (
+        SELECT id, queue FROM broker_workitem WHERE id = %(item)s
+    ), again AS (
+        SELECT id FROM broker_workitem WHERE id = %(item)s AND attempts > 0 AND (
+            (state = 'ready' AND next_attempt_at <= now()) OR (state = 'running' AND lease_expires_at <= now())
+        )
+        FOR UPDATE SKIP LOCKED
+    ), first AS (
+        SELECT id FROM broker_workitem
+        WHERE queue = (SELECT queue FROM named) AND state = 'ready' AND attempts = 0 AND NOT EXISTS (SELECT FROM again)
+        ORDER BY turn, id LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    )
     UPDATE broker_workitem AS item
     SET state = 'running', attempts = item.attempts + 1, lease_token = %(token)s, started_at = now(),
         lease_expires_at = now() + make_interval(secs => queue.seconds)
     FROM unnest(%(names)s::text[], %(seconds)s::float8[]) AS queue (name, seconds)
-    WHERE item.id = %(item)s AND item.queue = queue.name AND (
-        (item.state = 'ready' AND item.next_attempt_at <= now())
-        OR (item.state = 'running' AND item.lease_expires_at <= now())
-    )
-    RETURNING item.queue, item.attempts, item.position, item.body
+    WHERE item.id = coalesce((SELECT id FROM again), (SELECT id FROM first)) AND item.queue = queue.name
+        AND NOT EXISTS (SELECT FROM broker_pausedqueue AS paused WHERE paused.queue = item.queue)
+    RETURNING item.id, item.queue, item.attempts, item.position, item.body
 """
 _RETRY = """
     UPDATE broker_workitem
@@ -74,10 +112,14 @@ def add(items: Sequence[tuple[WorkQueue, Message]]) -> list[WakeUp]:
 
     Returns the wake-ups to be sent once the transaction has committed.
     """
-    queues = [queue.name for queue, _ in items]
-    positions = [message.position for _, message in items]
+    columns: list[Any] = [
+        [queue.name for queue, _ in items],
+        [str(message.headers.get(queue.fair_by, "")) for queue, message in items],
+        [message.position for _, message in items],
+        [to_text(message) for _, message in items],
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_ADD, [queues, positions, [to_text(message) for _, message in items]])
+        cursor.execute(_ADD, columns)
         return _wake_ups(cursor.fetchall())
 
 
@@ -90,9 +132,10 @@ def revive(*, queue: str, message: Message) -> None:
 
 
 def run(item_id: int) -> bool:
-    """Run the item if it is due and nobody else holds it; returns whether this call did.
+    """Follow a wake-up: run this item if it is due for another try, or else the one whose turn it is in its queue.
 
-    Outside any transaction. Never raises what the handler raises: that is kept on the item's row.
+    Returns whether there was anything to run. Outside any transaction. Never raises what the handler raises: that is
+    kept on the row of the item.
     """
     claim = _claim(item_id)
     if claim is None:
@@ -121,9 +164,9 @@ def _claim(item_id: int) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    name, attempts, position, body = row
+    claimed_id, name, attempts, position, body = row
     return Claim(
-        item_id=item_id, token=token, queue=queues[name], attempts=attempts, position=position, body=json.loads(body)
+        item_id=claimed_id, token=token, queue=queues[name], attempts=attempts, position=position, body=json.loads(body)
     )
 
 

@@ -118,6 +118,7 @@ def asset_attached(release: Release, asset: Asset) -> Message:
         key=key,
         exchange="media",
         routing_key="asset.attached",
+        headers={"studio": release.title.studio.slug},  # studios take turns at the encoder
         data=data,
     )
 

@@ -76,6 +76,7 @@ def _navigation() -> list[dict[str, Any]]:
             "Broker",
             ("Outbox", "outbox", "broker_outboxmessage"),
             ("Work items", "work", "broker_workitem"),
+            ("Paused queues", "pause_circle", "broker_pausedqueue"),
             ("Dead letters", "error", "broker_deadletter"),
             ("Events", "history", "broker_storedevent"),
             ("Leases", "lock_clock", "broker_lease"),

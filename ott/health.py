@@ -84,6 +84,7 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     "redis": _redis,
     "broker": _broker,
     "worker": _sign_of_life("worker"),
+    "worker-bulk": _sign_of_life("worker-bulk"),
     "worker-media": _sign_of_life("worker-media"),
     "beat": _sign_of_life("beat"),
 }

@@ -151,7 +151,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"queue": "urgent", "expires": 5},
     },
-    "prune-broker": {"task": "broker.prune", "schedule": 3600.0, "options": {"queue": "default", "expires": 3600}},
+    "prune-broker": {"task": "broker.prune", "schedule": 3600.0, "options": {"queue": "bulk", "expires": 3600}},
     "publish-due-releases": {
         "task": "catalog.publish_due_releases",
         "schedule": 1.0,

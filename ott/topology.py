@@ -37,7 +37,7 @@ topology = Topology(
         Stream(name="listings", partitions=2, format=Format.AVRO),
     ),
     queues=(
-        WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3),
+        WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3, fair_by="studio"),
         WorkQueue(name="fan_out", handler="notifications.tasks.fan_out", lane="default"),
         WorkQueue(name="fan_out_urgent", handler="notifications.tasks.fan_out", lane="urgent"),
     ),

@@ -12,6 +12,7 @@ _COLOURS = {
     "web": 36,
     "broker": 35,
     "worker": 32,
+    "worker-bulk": 37,
     "worker-media": 33,
     "beat": 34,
     "prepare": 90,

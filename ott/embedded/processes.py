@@ -12,14 +12,15 @@ _PYTHON = (sys.executable, "-m")
 # Without what workers tell each other: nothing of ours listens to it, and it costs a second at the start.
 _WORKER = (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "worker", "--without-mingle", "--without-gossip")
 
-# Encoding has a worker of its own, so that it never delays a notification.
+# Encoding and bulk have workers of their own, so that neither ever holds a slot that a notification needs.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "web": (
         *(*_PYTHON, "uvicorn", "ott.asgi:application", f"--host={LOOPBACK}", "--port={port}", "--loop=uvloop"),
         *("--ws=websockets-sansio", "--no-access-log", "--log-level=warning", "--timeout-graceful-shutdown=3"),
     ),
     "broker": (sys.executable, "manage.py", "run_broker"),
-    "worker": (*_WORKER, "--hostname=worker@%h", "--queues=urgent,default,bulk", "--concurrency=2"),
+    "worker": (*_WORKER, "--hostname=worker@%h", "--queues=urgent,default", "--concurrency=2"),
+    "worker-bulk": (*_WORKER, "--hostname=bulk@%h", "--queues=bulk", "--concurrency=1"),
     "worker-media": (*_WORKER, "--hostname=media@%h", "--queues=media", "--concurrency=1"),
     "beat": (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "beat"),
 }

@@ -48,13 +48,17 @@ topology = Topology(
     exchanges=(Exchange(name="samples", type=ExchangeType.TOPIC), Exchange(name="nowhere", type=ExchangeType.DIRECT)),
     streams=(Stream(name="log", partitions=2),),
     queues=(
-        WorkQueue(name="jobs", handler=f"{HERE}.do_job", max_attempts=3, lease_seconds=2.0),
+        WorkQueue(name="jobs", handler=f"{HERE}.do_job", max_attempts=3, lease_seconds=2.0, fair_by="tenant"),
+        WorkQueue(name="alerts", handler=f"{HERE}.raise_alert", lane="urgent"),
+        WorkQueue(name="mailings", handler=f"{HERE}.send_mailing", lane="bulk"),
         WorkQueue(name="followups", handler=f"{HERE}.follow_up", max_attempts=3, lease_seconds=2.0),
     ),
     bindings=(
         Binding(exchange="samples", routing_key="noted.#", to="log"),
         Binding(exchange="samples", routing_key="job.#", to="jobs"),
         Binding(exchange="samples", routing_key="followup", to="followups"),
+        Binding(exchange="samples", routing_key="alert", to="alerts"),
+        Binding(exchange="samples", routing_key="mailing", to="mailings"),
         Binding(exchange="nowhere", routing_key="never.used", to="jobs"),
     ),
     groups=(
@@ -143,6 +147,14 @@ def note_at_most(message: Message) -> None:
 
 def do_job(message: Message) -> None:
     _behave("jobs", message)
+
+
+def raise_alert(message: Message) -> None:
+    _behave("alerts", message)
+
+
+def send_mailing(message: Message) -> None:
+    _behave("mailings", message)
 
 
 def follow_up(message: Message) -> None:

@@ -16,6 +16,7 @@ from django.db import connection
 from broker.models import GroupPartition, Lease
 from broker.processes import dying_with_parent
 from broker.relay import LEASE
+from ott.embedded.processes import COMMANDS
 
 from .broker_app import wait_until
 
@@ -42,6 +43,10 @@ class Processes:
         process = self._start("-m", "celery", "--app=ott.celery", "worker", *options)
         self.log_says("ready.")
         return process
+
+    def product(self, name: str) -> subprocess.Popen[bytes]:
+        """A worker as `make up` starts it; it may not listen yet."""
+        return self._start(*COMMANDS[name][1:])
 
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
