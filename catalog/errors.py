@@ -63,6 +63,38 @@ class InvalidRelease(Problem):
     title = "The release is not complete or not possible"
 
 
+class InvalidEvent(Problem):
+    """An event that a studio's system sent cannot be taken; `errors` says where and why."""
+
+    status = 422
+    slug = "invalid-event"
+    title = "The event cannot be taken"
+
+
+class EventIdReused(Problem):
+    """An event came with the source and id of another one."""
+
+    status = 409
+    slug = "event-id-reused"
+    title = "Another event has this source and id"
+
+
+class EventFormatNotSupported(Problem):
+    """The request's content type is none in which events are taken."""
+
+    status = 415
+    slug = "event-format-not-supported"
+    title = "Events are not taken in this format"
+
+
+class EventsTooLarge(Problem):
+    """The request with events is over a limit."""
+
+    status = 413
+    slug = "events-too-large"
+    title = "The events are too large"
+
+
 class InvalidUpload(Problem):
     """The uploaded file cannot be used; the message tells the studio why."""
 

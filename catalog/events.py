@@ -1,14 +1,14 @@
 """The messages that the catalog publishes, and their schemas."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from broker.messages import Message
 from broker.schemas import register, upcaster
 
-from .models import Asset, Category, Release
+from .models import Asset, Category, Release, ReleaseKind
 
 SOURCE = "/marquee/catalog"
 RELEASE = "release:"
@@ -74,6 +74,42 @@ class ListingData(_Data):
     starts_at: AwareDatetime | None
     expires_at: AwareDatetime | None
     changed_at: AwareDatetime
+
+
+Reference = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,120}$", description="What your own system calls the release")]
+Number = Annotated[int, Field(ge=1, le=32_767)]
+
+
+@register("studio.release.planned", 1)
+class ReleasePlannedData(_Data):
+    """A studio plans a release, or has changed its plan; fields that are left out stay as they are."""
+
+    reference: Reference
+    title: Annotated[str, Field(min_length=1, max_length=160, description="A title's slug, or a name")]
+    kind: ReleaseKind
+    category: Category | None = Field(None, description="Needed when `title` makes a new one")
+    headline: Annotated[str, Field(min_length=1, max_length=160)] | None = None
+    synopsis: Annotated[str, Field(max_length=2000)] | None = None
+    season: Number | None = None
+    episode: Number | None = None
+    starts_at: AwareDatetime | None = Field(None, description="When a live event begins")
+    expires_at: AwareDatetime | None = Field(None, description="When the release is over")
+
+
+@register("studio.release.scheduled", 1)
+class ReleaseScheduledData(_Data):
+    """A studio has fixed when a release is published; `null` takes it back."""
+
+    reference: Reference
+    at: AwareDatetime | None
+
+
+@register("studio.release.withdrawn", 1)
+class ReleaseWithdrawnData(_Data):
+    """A studio takes a published release back, for good."""
+
+    reference: Reference
+    reason: Annotated[str, Field(max_length=500)] = ""
 
 
 @register("asset.attached", 1)

@@ -143,6 +143,48 @@ class Listing(models.Model):
         ]
 
 
+class ReceivedEvent(models.Model):
+    """An event that a studio's own system sent, and what became of it; its id is that of the message made of it."""
+
+    class State(models.TextChoices):
+        """accepted → done or refused."""
+
+        ACCEPTED = "accepted", "Accepted"
+        DONE = "done", "Done"
+        REFUSED = "refused", "Refused"
+
+    id = models.UUIDField(primary_key=True)
+    studio = models.ForeignKey(Studio, models.CASCADE, related_name="received_events")
+    source = models.CharField(max_length=255)
+    event_id = models.CharField(max_length=255)
+    type = models.CharField(max_length=128)
+    digest = models.CharField(max_length=64)  # of type, version and data: the same id must mean the same event
+    state = models.CharField(max_length=16, choices=State, default=State.ACCEPTED)
+    release_id = models.UUIDField(null=True)
+    problem = models.JSONField(null=True)
+    received_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["studio", "source", "event_id"], name="received_event_once"),
+        ]
+        indexes = [
+            models.Index(fields=["studio", "-received_at"], name="received_event_newest"),
+            models.Index(fields=["received_at"], name="received_event_age"),
+        ]
+
+
+class ReleaseReference(models.Model):
+    """What a studio's own system calls a release."""
+
+    studio = models.ForeignKey(Studio, models.CASCADE, related_name="references")
+    reference = models.CharField(max_length=120)
+    release_id = models.UUIDField(unique=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["studio", "reference"], name="release_reference_once")]
+
+
 class Release(models.Model):
     """One release of a title, as its events left it at `version`."""
 

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from broker.messages import Message
 
+from . import ingest
 from .commands import publish_due
 from .encoder.errors import AlreadyEncoding, NoLongerWanted, UnusableVideo
 from .encoder.pipeline import Made, Report, make_all
@@ -29,6 +30,12 @@ RESULT = "result.json"
 def publish_due_releases() -> None:
     """Publish the releases whose moment has come."""
     publish_due()
+
+
+@shared_task(name="catalog.forget_received_events")
+def forget_received_events() -> None:
+    """Forget the events of studios that were dealt with long ago; for the beat, every hour."""
+    ingest.forget_received_events()
 
 
 def encode_asset(message: Message) -> None:

@@ -8,6 +8,7 @@ from ninja import NinjaAPI
 from accounts.api import auth, problem_response, register_problem_handlers
 from catalog.api import router as catalog_router
 from catalog.guide_api import router as guide_router
+from catalog.ingest_api import router as ingest_router
 from notifications.api import router as notifications_router
 
 api = NinjaAPI(
@@ -22,6 +23,7 @@ register_problem_handlers(api)
 api.add_router("", catalog_router)
 api.add_router("", notifications_router)
 api.add_router("", guide_router)
+api.add_router("", ingest_router)
 
 
 def unknown_address(request: HttpRequest) -> HttpResponse:

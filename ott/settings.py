@@ -157,6 +157,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"queue": "urgent", "expires": 5},
     },
+    "forget-received-events": {
+        "task": "catalog.forget_received_events",
+        "schedule": 3600.0,
+        "options": {"queue": "default", "expires": 60},
+    },
     "forget-idempotency-keys": {
         "task": "accounts.forget_idempotency_keys",
         "schedule": 3600.0,

@@ -29,12 +29,18 @@ topology = Topology(
             type=ExchangeType.TOPIC,
             types=("release.published", "release.updated", "release.recalled"),
         ),
+        Exchange(
+            name="studios",
+            type=ExchangeType.TOPIC,
+            types=("studio.release.planned", "studio.release.scheduled", "studio.release.withdrawn"),
+        ),
         Exchange(name="media", type=ExchangeType.DIRECT, types=("asset.attached",)),
         Exchange(name="notifications", type=ExchangeType.HEADERS, types=("notification.posted",)),
     ),
     streams=(
         Stream(name="releases", partitions=2),
         Stream(name="listings", partitions=2, format=Format.AVRO),
+        Stream(name="plans", partitions=2),
     ),
     queues=(
         WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3, fair_by="studio"),
@@ -44,6 +50,7 @@ topology = Topology(
     bindings=(
         Binding(exchange="catalog", routing_key="release.#", to="releases"),
         Binding(exchange="catalog", routing_key="release.#", to="listings", transform=AS_LISTING),
+        Binding(exchange="studios", routing_key="studio.#", to="plans"),
         Binding(exchange="media", routing_key="asset.attached", to="encode"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="fan_out_urgent"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="fan_out"),
@@ -57,6 +64,16 @@ topology = Topology(
                 "release.published": "notifications.handlers.on_release_published",
                 "release.updated": "notifications.handlers.on_release_updated",
                 "release.recalled": "notifications.handlers.on_release_recalled",
+            },
+        ),
+        Group(
+            name="planning",
+            stream="plans",
+            semantics=Semantics.EXACTLY_ONCE,
+            handlers={
+                "studio.release.planned": "catalog.ingest_handlers.on_release_planned",
+                "studio.release.scheduled": "catalog.ingest_handlers.on_release_scheduled",
+                "studio.release.withdrawn": "catalog.ingest_handlers.on_release_withdrawn",
             },
         ),
         Group(
