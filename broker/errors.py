@@ -90,3 +90,11 @@ class InvalidTopology(BrokerError):
 
 class AlreadyDecided(BrokerError):
     """The dead letter is no longer waiting: it was replayed or discarded before."""
+
+
+class Parked(BrokerError):
+    """The dead letter failed in so many replays that only a forced one takes it up again."""
+
+
+class NotReplayable(BrokerError):
+    """There is no way back for this dead letter, or not to that place."""

@@ -205,6 +205,7 @@ class DeadLetter(models.Model):
     replays = models.PositiveIntegerField(default=0)  # of this message to where it failed, earlier letters included
     created_at = models.DateTimeField(db_default=Now())
     decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=255, default="")
 
     class Meta:
         constraints = [

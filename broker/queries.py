@@ -8,8 +8,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count
 
+from .dead_letter_filter import Filter
 from .heads import heads
-from .models import DeadLetter, OperatorAction, OutboxMessage, PausedQueue, WorkItem
+from .models import OperatorAction, OutboxMessage, PausedQueue, WorkItem
 
 _PLACES = """
     SELECT "group", stream, partition, next_offset, CASE WHEN lease_expires_at > now() THEN owner ELSE '' END,
@@ -65,9 +66,8 @@ def lag() -> list[PartitionLag]:
 
 
 def dead_letter_counts() -> dict[tuple[str, str], int]:
-    """Waiting dead letters by (origin, reason)."""
-    waiting = DeadLetter.objects.filter(state=DeadLetter.State.WAITING)
-    rows = waiting.values_list("origin", "reason").annotate(count=Count("*")).order_by("origin", "reason")
+    """Dead letters that wait for a decision, parked ones included, by (origin, reason)."""
+    rows = Filter().letters().values_list("origin", "reason").annotate(count=Count("*")).order_by("origin", "reason")
     return {(origin, reason): count for origin, reason, count in rows}
 
 

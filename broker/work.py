@@ -90,7 +90,8 @@ _RETRY = """
     WHERE id = %(item)s AND lease_token = %(token)s
 """
 _REVIVE = """
-    UPDATE broker_workitem SET state = 'ready', attempts = 0, next_attempt_at = now(), woken_at = now()
+    UPDATE broker_workitem
+    SET state = 'ready', attempts = 0, next_attempt_at = now(), woken_at = now(), body = %s::jsonb
     WHERE queue = %s AND position = %s AND state = 'dead' RETURNING id, queue
 """
 
@@ -124,9 +125,9 @@ def add(items: Sequence[tuple[WorkQueue, Message]]) -> list[WakeUp]:
 
 
 def revive(*, queue: str, message: Message) -> None:
-    """Make a dead item ready again, with all its attempts; or add it anew if it was pruned."""
+    """Make a dead item ready again as `message`, with all its attempts; or add it anew if it was pruned."""
     with connection.cursor() as cursor:
-        cursor.execute(_REVIVE, [queue, message.position])
+        cursor.execute(_REVIVE, [to_text(message), queue, message.position])
         wake_ups = _wake_ups(cursor.fetchall()) or add([(_queues()[queue], message)])
     transaction.on_commit(lambda: wake.send(wake_ups))
 

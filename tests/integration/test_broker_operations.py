@@ -94,7 +94,7 @@ def test_the_real_topology_has_no_mistakes() -> None:
 def test_a_groups_dead_letter_is_replayed_to_its_handler() -> None:
     letter = failed_in_group()
     assert effects("atmost") == [2]
-    replay(dead_letter_id=letter.pk)
+    replay(dead_letter_id=letter.pk, actor="ada")
 
     letter.refresh_from_db()
     assert (letter.state, letter.decided_at is not None) == ("replayed", True)
@@ -107,7 +107,7 @@ def test_replaying_twice_has_the_effect_of_once_also_at_the_same_moment() -> Non
 
     def try_it() -> None:
         try:
-            replay(dead_letter_id=letter.pk)
+            replay(dead_letter_id=letter.pk, actor="ada")
             outcomes.append("replayed")
         except AlreadyDecided:
             outcomes.append("refused")
@@ -124,7 +124,7 @@ def test_a_replay_that_fails_leaves_the_letter_waiting() -> None:
     letter = DeadLetter.objects.get()
 
     with pytest.raises(BrokerError, match="told to fail for good"):
-        replay(dead_letter_id=letter.pk)
+        replay(dead_letter_id=letter.pk, actor="ada")
     letter.refresh_from_db()
     assert letter.state == "waiting"
 
@@ -134,8 +134,8 @@ def test_a_dead_item_is_replayed_with_all_its_attempts() -> None:
     relay_all()
     item = WorkItem.objects.get()
     work.run(item.pk)
-    WorkItem.objects.update(body=item.body | {"data": {"n": 1}})  # what a repaired handler would do
-    replay(dead_letter_id=DeadLetter.objects.get().pk)
+    DeadLetter.objects.update(body=item.body | {"data": {"n": 1}})  # what a repaired handler would do
+    replay(dead_letter_id=DeadLetter.objects.get().pk, actor="ada")
     item.refresh_from_db()
     assert (item.state, item.attempts) == ("ready", 0)
 
@@ -148,7 +148,7 @@ def test_a_dead_item_that_was_pruned_is_made_anew_and_may_die_again() -> None:
     relay_all()
     work.run(WorkItem.objects.get().pk)
     WorkItem.objects.all().delete()
-    replay(dead_letter_id=DeadLetter.objects.get().pk)
+    replay(dead_letter_id=DeadLetter.objects.get().pk, actor="ada")
     work.run(WorkItem.objects.get().pk)
 
     assert sorted(DeadLetter.objects.values_list("state", flat=True)) == ["replayed", "waiting"]
@@ -158,7 +158,7 @@ def test_an_unroutable_message_is_replayed_through_the_relay(monkeypatch: pytest
     publish_now(sample(1, exchange="nowhere"), sample(2))
     drain()
     letter = DeadLetter.objects.get()
-    replay(dead_letter_id=letter.pk)
+    replay(dead_letter_id=letter.pk, actor="ada")
     assert OutboxMessage.objects.get(message_id=letter.message_id).relayed_at is None
 
     # It is unroutable still: a new dead letter, at a later position
@@ -168,7 +168,7 @@ def test_an_unroutable_message_is_replayed_through_the_relay(monkeypatch: pytest
 
     # And once there is a binding, and the outbox was pruned meanwhile, it arrives
     OutboxMessage.objects.all().delete()
-    replay(dead_letter_id=again.pk)
+    replay(dead_letter_id=again.pk, actor="ada")
     with override_settings(BROKER_TOPOLOGY="tests.integration.test_broker_operations.mended_topology"):
         drain()
     assert effects("exact") == [2, 1]

@@ -104,7 +104,7 @@ def test_a_stored_message_that_cannot_be_decoded_becomes_a_dead_letter(change: d
     assert len(guide()) == 1, "the one after it was handled"
     letter.body = good  # mended
     letter.save()
-    replay(dead_letter_id=letter.pk)
+    replay(dead_letter_id=letter.pk, actor="ada")
     assert len(guide()) == 2
     assert guide()[0]["headline"]
 
