@@ -17,11 +17,12 @@ from accounts.problems import Problem
 
 from . import release as domain
 from .details import check_span, clean_details, clean_text, default_headline
+from .editing import Editing, as_metadata, known_edits, settle
 from .errors import InvalidRelease
 from .models import Asset, Release, ReleaseKind, Studio, Title
 from .permissions import Action, require
 from .release import ReleaseState, Stage
-from .store import decide_and_store, locked_release
+from .store import decide_and_store, history_of, locked_release
 from .studio_commands import add_studio_member, create_studio, create_title, edit_title, find_or_create_title
 from .uploads import check_size, store_source
 
@@ -87,16 +88,22 @@ def draft_release(
 
 
 @transaction.atomic
-def edit_release(*, actor: User | None, release_id: UUID, changes: Mapping[str, Any]) -> Release:
+def edit_release(
+    *, actor: User | None, release_id: UUID, changes: Mapping[str, Any], editing: Editing | None = None
+) -> Release:
     """Change headline, synopsis, season, episode, `starts_at` or `expires_at`; what is not given stays.
 
-    After publication this needs the role that publishes, and subscribers' cards change. Raises `NotFound`,
-    `NotAllowed`, `InvalidRelease` and `IllegalTransition`.
+    With `editing`, `changes` are all that a page shows, and what others changed since it was rendered is kept;
+    without, they are meant as they are given. After publication this needs the role that publishes, and subscribers'
+    cards change. Raises `NotFound`, `NotAllowed`, `InvalidRelease`, `IllegalTransition` and `ConcurrentEdit`.
     """
     release = locked_release(release_id)
     _require_for_change(actor, release)
-    cleaned = clean_details(changes)
-    decide_and_store(release, partial(domain.edit, changes=cleaned), actor=actor)
+    history = history_of(release.pk)
+    editing = editing or Editing(editor=f"user:{actor.pk}" if actor else "system", seen=known_edits(history))
+    cleaned, clock = settle(history, clean_details(changes), editing)
+    metadata = as_metadata(editing, clock)
+    decide_and_store(release, partial(domain.edit, changes=cleaned), actor=actor, metadata=metadata)
     check_span(starts_at=release.starts_at, expires_at=release.expires_at)
     return release
 

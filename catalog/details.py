@@ -1,7 +1,7 @@
 """What may be said of a release: checked here once, for forms, API and seed alike."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .errors import InvalidRelease
@@ -51,7 +51,7 @@ def _headline(name: str, value: Any) -> str:
 
 
 def _synopsis(name: str, value: Any) -> str:
-    return clean_text(name, value, limit=2000)
+    return clean_text(name, str(value or "").replace("\r\n", "\n"), limit=2000)  # a browser's line ends
 
 
 def _number(name: str, value: Any) -> int | None:
@@ -67,7 +67,7 @@ def _moment(name: str, value: Any) -> str | None:
         return None
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidRelease(f"{name} must be a moment with a time zone.", field=name)
-    return value.isoformat()
+    return value.astimezone(UTC).isoformat()  # one moment, one text
 
 
 _CLEANERS = {

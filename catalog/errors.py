@@ -1,5 +1,8 @@
 """Why the catalog refuses something; each name is part of the API."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from accounts.problems import Problem
 
 
@@ -53,6 +56,18 @@ class EncodingHasFailed(IllegalTransition):
 
     slug = "encoding-failed"
     title = "The video could not be encoded"
+
+
+class ConcurrentEdit(Problem):
+    """Somebody else changed the same field meanwhile; `theirs` has their values by field."""
+
+    status = 409
+    slug = "concurrent-edit"
+    title = "Somebody else changed this meanwhile"
+
+    def __init__(self, theirs: Mapping[str, Any]) -> None:
+        said = " and ".join(f"the {name.replace('_', ' ')} to “{value}”" for name, value in theirs.items())
+        super().__init__(f"Meanwhile somebody else changed {said}. Which is to stand?", theirs=dict(theirs))
 
 
 class InvalidRelease(Problem):

@@ -3,10 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import QuerySet
 
 from accounts.problems import Problem
 
+from .errors import ConcurrentEdit
 from .models import Category, Maturity, ReleaseKind, StudioMember, Title, TitleType
 
 MOMENT = "%Y-%m-%dT%H:%M"
@@ -109,4 +111,9 @@ class RecallForm(forms.Form):
 def add_problem(form: forms.Form, problem: Problem) -> None:
     """Show a command's refusal at the field that it names, or above the form."""
     named = problem.extras.get("field")
-    form.add_error(named if named in form.fields else None, problem.detail)
+    form.add_error(named if named in form.fields else None, ValidationError(problem.detail, code=problem.slug))
+
+
+def is_disputed(form: forms.Form) -> bool:
+    """Whether somebody else changed the same field meanwhile, and the author has to choose."""
+    return form.has_error(NON_FIELD_ERRORS, code=ConcurrentEdit.slug)

@@ -4,7 +4,8 @@ A command does all of it in one transaction. The row's lock serialises writers o
 catches whoever would write without it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from accounts.models import User
@@ -31,26 +32,33 @@ def locked_release(release_id: UUID | str) -> Release:
     return release
 
 
+def history_of(release_id: UUID) -> list[RecordedEvent]:
+    """All that happened to the release."""
+    return event_store.load(messages.release_key(release_id))
+
+
 def state_of(release_id: UUID) -> ReleaseState:
     """The state that the stored events add up to."""
-    return _added_up(event_store.load(messages.release_key(release_id)))
+    return _added_up(history_of(release_id))
 
 
-def decide_and_store(release: Release, decision: Decision, *, actor: User | None) -> Sequence[Event]:
+def decide_and_store(
+    release: Release, decision: Decision, *, actor: User | None, metadata: Mapping[str, Any] | None = None
+) -> Sequence[Event]:
     """Run `decision` on the release's state; store the events, project them into the row, publish their messages.
 
-    Raises whatever the decision refuses with, and `broker.errors.ConcurrentWrite`.
+    The events remember the actor and `metadata`. Raises whatever the decision refuses with, and
+    `broker.errors.ConcurrentWrite`.
     """
-    key = messages.release_key(release.pk)
-    history = event_store.load(key)
+    history = history_of(release.pk)
     before = _added_up(history)
     events = decision(before)
     if not events:
         return events
-    metadata = {"actor": actor.pk if actor else None}
+    remembered = {"actor": actor.pk if actor else None, **(metadata or {})}
     recorded = event_store.append(
-        aggregate=key,
-        events=[event_store.NewEvent(type=event.type, data=event.data, metadata=metadata) for event in events],
+        aggregate=messages.release_key(release.pk),
+        events=[event_store.NewEvent(type=event.type, data=event.data, metadata=remembered) for event in events],
         expected_version=before.version,
     )
     project(release, [*history, *recorded])

@@ -1,7 +1,8 @@
 """The release editor: describe, upload, watch the encoder, publish, schedule, recall."""
 
+import json
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib import messages
@@ -12,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.problems import Problem
 from accounts.requests import SignedInRequest
 from catalog import commands
+from catalog.editing import editing_of, known_edits
 from catalog.errors import NotAllowed, NotFound
-from catalog.forms import NewReleaseForm, RecallForm, ReleaseForm, ScheduleForm, add_problem
+from catalog.forms import NewReleaseForm, RecallForm, ReleaseForm, ScheduleForm, add_problem, is_disputed
 from catalog.history import told
 from catalog.models import Asset, Release
 from catalog.studio_queries import ReleaseDetail, release_detail, studio_titles
@@ -53,11 +55,19 @@ def edit(request: SignedInRequest, desk: Desk, *, release_id: UUID) -> HttpRespo
         if not request.htmx:
             messages.success(request, "Saved.")
             return redirect("studio_release", desk.slug, release_id)
-        return render(request, "studio/save_state.html", {"saved": True})
+        response = render(request, "studio/save_state.html", {"saved": True})
+        if "keep" in request.POST:  # the page shows the other's values nowhere yet
+            response["HX-Refresh"] = "true"
+        return response
     if request.htmx and form.errors:
         errors = " ".join(str(line) for lines in form.errors.values() for line in lines)
-        return render(request, "studio/save_state.html", {"errors": errors}, status=422)
-    context = _context(desk, detail) | {"form": form, "history": told(detail.history)}
+        said = {"errors": errors, "disputed": is_disputed(form)}
+        return render(request, "studio/save_state.html", said, status=422)
+    context = _context(desk, detail) | {"form": form, "history": told(detail.history), "disputed": is_disputed(form)}
+    context |= {
+        "editor": request.POST.get("editor") or uuid4().hex,
+        "seen": request.POST.get("seen") or json.dumps(dict(known_edits(detail.history))),
+    }
     return render(request, "studio/release.html", context, status=422 if form.errors else 200)
 
 
@@ -162,7 +172,8 @@ def _upload(request: SignedInRequest, release_id: UUID) -> tuple[int, str]:
 
 def _save(request: SignedInRequest, form: ReleaseForm, release_id: UUID) -> bool:
     try:
-        commands.edit_release(actor=request.user, release_id=release_id, changes=form.cleaned_data)
+        editing = editing_of(**{name: request.POST.get(name, "") for name in ("editor", "seen", "keep")})
+        commands.edit_release(actor=request.user, release_id=release_id, changes=form.cleaned_data, editing=editing)
     except (NotFound, NotAllowed):
         raise
     except Problem as problem:
