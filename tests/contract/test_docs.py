@@ -58,3 +58,29 @@ def test_every_test_that_a_document_promises_exists(name: str) -> None:
     defined = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _names_in(path)}
     assert named
     assert named <= defined, f"not to be found: {sorted(named - defined)}"
+
+
+SECTIONS = ("2", "3", "4", "5", "6", "7", "8")
+
+
+def test_the_concepts_cover_every_section_and_question_and_each_row_can_be_seen() -> None:
+    text = (ROOT / "docs/concepts.md").read_text()
+    for section in SECTIONS:
+        assert f"(section {section})\n" in text, f"no heading for section {section}"
+    asked = {
+        int(number) for numbers in re.findall(r"[Qq]uestions? (\d)(?: to (\d))?", text) for number in numbers if number
+    }
+    assert asked >= set(range(1, 9))
+    for row in re.findall(r"^\| .* \|$", text, re.MULTILINE):
+        cells = [cell.strip() for cell in row.strip("|").split(" | ")]
+        assert all(cells), f"an empty cell: {row}"
+        if cells[-1] not in ("see it", "where it would go"):
+            assert PATH.search(row) or "ott/settings.py" in row or "/metrics" in row or "DATABASE_URL" in row, row
+
+
+def test_every_command_that_the_concepts_name_exists() -> None:
+    text = (ROOT / "docs/concepts.md").read_text()
+    commands = {path.stem for path in ROOT.glob("*/management/commands/*.py")}
+    assert set(re.findall(r"manage\.py (\w+)", text)) <= commands
+    for path in re.findall(r"`pytest ([\w./]+)`", text):
+        assert (ROOT / path).exists(), path
