@@ -33,8 +33,12 @@ def send(wake_ups: Iterable[WakeUp], *, delay: float = 0) -> None:
 
 
 def waiting(lane: str) -> int:
-    """How many wake-ups lie in a lane, unread."""
+    """How many wake-ups lie in a lane, unread; about so many, where the transport does not count exactly.
+
+    Raises `kombu.exceptions.OperationalError`, or the transport's own error, when that does not answer.
+    """
     with current_app.connection_for_write() as celery:
+        celery.ensure_connection(max_retries=1, interval_start=0)
         try:
             declared: Any = kombu.Queue(lane, channel=celery.default_channel).queue_declare(passive=True)
             return int(declared.message_count)
@@ -43,7 +47,7 @@ def waiting(lane: str) -> int:
 
 
 class Sender:
-    """Sends wake-ups from a thread of its own, so that a Redis that is away or asleep never holds up the relay."""
+    """Sends wake-ups from a thread of its own, so that a transport that is away or asleep never holds up the relay."""
 
     def __init__(self, *, capacity: int = 10_000) -> None:
         self._waiting: queue.Queue[WakeUp] = queue.Queue(capacity)

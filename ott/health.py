@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 
+from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from broker import wake
 from broker.models import Lease
 from broker.relay import LEASE
 
@@ -65,6 +67,13 @@ def _redis() -> None:
     silent()
 
 
+def _wake_ups() -> None:
+    try:
+        wake.waiting(settings.CELERY_TASK_DEFAULT_QUEUE)
+    except Exception as error:
+        raise NotReady(f"Celery's transport does not answer: {error}") from error
+
+
 def _broker() -> None:
     if not Lease.objects.filter(name=LEASE, expires_at__gt=Now()).exists():
         raise NotReady("No relay holds the lease: is the process `broker` running?")
@@ -82,6 +91,7 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     "database": _database,
     "migrations": _migrations,
     "redis": _redis,
+    "wake-ups": _wake_ups,
     "broker": _broker,
     "worker": _sign_of_life("worker"),
     "worker-bulk": _sign_of_life("worker-bulk"),

@@ -8,6 +8,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from environs import Env
 
+from ott.celery_transports import transport_of
 from ott.console import console
 from ott.embedded.discovery import running_servers
 from ott.logging import logging_config
@@ -135,7 +136,9 @@ BROKER_MAX_MESSAGE_BYTES = 1_100_000  # a payload of 1 MiB and its envelope
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600, "socket_keepalive": True}
+_transport = transport_of(CELERY_BROKER_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS = dict(_transport.options) if _transport else {}
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = _transport is not None and _transport.has_remote_control
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -260,6 +263,7 @@ if _problems := problems(
     secret_key=SECRET_KEY,
     database=_database,
     redis_url=REDIS_URL,
+    celery_url=CELERY_BROKER_URL,
     streams=BROKER_STREAMS,
 ):
     raise SystemExit(explain(_problems))

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
+
+from .celery_transports import TRANSPORTS, transport_of
 
 STREAM_ENGINES = ("postgres",)
 EXPLICIT_IN_PRODUCTION = ("OTT_SECRET_KEY", "OTT_ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL")
@@ -19,6 +22,7 @@ def problems(
     secret_key: str,
     database: Mapping[str, Any],
     redis_url: str,
+    celery_url: str,
     streams: str,
 ) -> list[str]:
     """One sentence for each setting that is wrong or missing.
@@ -28,6 +32,7 @@ def problems(
     return [
         *_malformed(env),
         *_servers(database, redis_url),
+        *_celery(celery_url),
         *_engine(streams),
         *(_production(debug=debug) if production else _secret(secret_key)),
     ]
@@ -58,6 +63,15 @@ def _servers(database: Mapping[str, Any], redis_url: str) -> Iterator[str]:
         yield f"REDIS_URL is missing: {hint}."
     elif urlsplit(redis_url).scheme not in {"redis", "rediss"}:
         yield "REDIS_URL: not a Redis address (redis://… or rediss://…)."
+
+
+def _celery(url: str) -> Iterator[str]:
+    transport = transport_of(url)
+    if url and transport is None:
+        scheme = url.partition("://")[0]
+        yield f"CELERY_BROKER_URL: there is no transport {scheme!r}; there is {', '.join(TRANSPORTS)}."
+    elif transport and transport.needs and find_spec(transport.needs) is None:
+        yield f"CELERY_BROKER_URL: {transport.name} needs what the extra {transport.extra!r} installs."
 
 
 def _engine(streams: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ott import settings_report
 from ott.embedded.processes import PROJECT
 
 KEPT = ("PATH", "HOME", "LANG")
@@ -28,6 +29,23 @@ def test_everything_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
     for words in ("OTT_PORT: ", "no stream engine 'pigeon'", "only PostgreSQL", "REDIS_URL is missing: run `make up`"):
         assert words in run.stderr
     assert "secret" not in run.stderr
+
+
+def test_an_unknown_transport_of_celery_is_named(tmp_path: Path) -> None:
+    run = start(tmp_path, CELERY_BROKER_URL="pigeon://user:secret@loft")
+
+    expected = "CELERY_BROKER_URL: there is no transport 'pigeon'; there is redis, rediss, amqp, amqps, sqs."
+    assert expected in run.stderr
+    assert "secret" not in run.stderr
+
+
+def test_a_transport_whose_library_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings_report, "find_spec", lambda _: None)
+
+    assert list(settings_report._celery("sqs://key:secret@")) == [
+        "CELERY_BROKER_URL: Amazon SQS needs what the extra 'sqs' installs."
+    ]
+    assert list(settings_report._celery("amqp://here")) == []
 
 
 def test_missing_servers_come_with_the_way_out(tmp_path: Path) -> None:
