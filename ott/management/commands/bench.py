@@ -6,11 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import latency, projection, routing
+from bench import broker, latency, projection, routing
 from bench.report import Row, as_json, as_table
 from ott.embedded.ports import LOOPBACK
 
-SCENARIOS = {"latency": latency.run, "projection": projection.run, "routing": routing.run}
+SCENARIOS = {"broker": broker.run, "latency": latency.run, "projection": projection.run, "routing": routing.run}
 RESULTS = Path("bench/results")
 
 
