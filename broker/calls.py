@@ -18,9 +18,12 @@ from .progress import Progress
 from .streams import Entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
-    """What a group's thread is doing with which message; `progress` is a copy of where it stood before."""
+    """What a group's thread is doing with which message; `progress` is a copy of where it stood before.
+
+    A batch is one call, which turns from message to message.
+    """
 
     entry: Entry
     progress: Progress
@@ -43,6 +46,10 @@ class Call:
             thread_id=threading.get_ident(),
             session=connection.connection,
         )
+
+    def turn_to(self, entry: Entry) -> None:
+        """Begin with the batch's next message: the time starts anew."""
+        self.entry, self.deadline = entry, time.monotonic() + self.limit
 
     def is_late(self) -> bool:
         """Whether it takes longer than its group allows."""

@@ -118,12 +118,10 @@ class GroupRunner:
         before = copy(progress)
         try:
             with transaction.atomic():
-                for entry in entries:
-                    if step := self._step_for(entry, progress):
-                        handler, message = step
-                        with trace.handling(message, by=self._origin), self._timed(entry, before, is_batch=True):
-                            handler(message)
-                        progress.passed(offset=entry.offset, position=entry.position)
+                with self._timed(entries[0], before, is_batch=True) as call:
+                    for entry in entries:
+                        call.turn_to(entry)
+                        self._handle_together(entry, progress)
                 progress.commit()
         except LeaseLost:
             raise
@@ -133,6 +131,13 @@ class GroupRunner:
             logger.warning("batch_failed", group=self.group.name, position=entry.position, error=str(error))
             return False
         return True
+
+    def _handle_together(self, entry: Entry, progress: Progress) -> None:
+        if step := self._step_for(entry, progress):
+            handler, message = step
+            with trace.handling(message, by=self._origin):
+                handler(message)
+            progress.passed(offset=entry.offset, position=entry.position)
 
     def _take_singly(self, entries: Sequence[Entry], progress: Progress, is_over: Callable[[], bool]) -> None:
         for entry in entries:
@@ -162,11 +167,11 @@ class GroupRunner:
             self._failed(entry, progress, error)
 
     @contextmanager
-    def _timed(self, entry: Entry, before: Progress, *, is_batch: bool = False) -> Iterator[None]:
+    def _timed(self, entry: Entry, before: Progress, *, is_batch: bool = False) -> Iterator[Call]:
         """Let whoever watches the time know what is being done."""
-        self.call = Call.begin(entry, before, limit=self.group.time_limit, is_batch=is_batch)
+        self.call = call = Call.begin(entry, before, limit=self.group.time_limit, is_batch=is_batch)
         try:
-            yield
+            yield call
         finally:
             self.call = None
 

@@ -20,6 +20,7 @@ _HOLD = "SELECT 1 FROM broker_lease WHERE name = %s AND generation = %s FOR SHAR
 _RENEW = """
     UPDATE broker_lease SET expires_at = now() + make_interval(secs => %s) WHERE name = %s AND generation = %s
 """
+_ADVANCE = "UPDATE broker_lease SET counter = %s WHERE name = %s AND generation = %s"
 _RELEASE = "UPDATE broker_lease SET owner = '', expires_at = now() WHERE name = %s AND generation = %s"
 
 
@@ -47,8 +48,20 @@ def check(name: str, *, generation: int) -> None:
 
 def renew(name: str, *, generation: int) -> None:
     """Hold the lease for another while, and its row until the transaction ends. Raises `LeaseLost`."""
+    _update(_RENEW, settings.BROKER_LEASE_SECONDS, name, generation)
+
+
+def advance(name: str, *, generation: int, counter: int) -> None:
+    """Note the last number given out under the lease, and hold its row until the transaction ends.
+
+    To be the transaction's last statement, as the check in `fenced` is. Raises `LeaseLost`.
+    """
+    _update(_ADVANCE, counter, name, generation)
+
+
+def _update(statement: str, value: float, name: str, generation: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, [settings.BROKER_LEASE_SECONDS, name, generation])
+        cursor.execute(statement, [value, name, generation])
         if not cursor.rowcount:
             raise LeaseLost(f"{name}, generation {generation}")
 

@@ -2,12 +2,14 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID, uuid4
+
+from pydantic_core import from_json
 
 from .errors import InvalidMessage
 
@@ -53,6 +55,8 @@ class Message:
     encoded: bytes = b""  # the data in another format than JSON; `data` is empty then
     hlc: str = ""  # given by `publish`: causes have smaller ones than their effects (see logical_clock.py)
     position: int | None = None  # given by the relay: equal for a duplicate, greater for the next
+    # As it is stored, without its position; of no copy, which may be changed.
+    stored_text: str = field(default="", init=False, repr=False, compare=False)
 
     def caused_by(self, cause: "Message") -> Self:
         """This message as a consequence of `cause`: same correlation, same trace."""
@@ -99,59 +103,79 @@ def to_body(message: Message) -> dict[str, Any]:
 
 
 def to_text(message: Message) -> str:
-    """The body as JSON text. Raises `TypeError` or `ValueError` for data that JSON does not have."""
+    """The body as JSON text: as it was stored, where nothing but the position has been added.
+
+    Raises `TypeError` or `ValueError` for data that JSON does not have.
+    """
+    if message.stored_text:
+        return f'{message.stored_text[:-1]},"position":{message.position}}}'
     return json.dumps(to_body(message), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def from_body(body: Mapping[str, Any]) -> Message:
     """The message that `to_body` wrote. Raises `InvalidMessage` naming the attribute that is missing or malformed."""
-    read = _Reader(body)
-    format_ = read.optional("datacontenttype", Format) or Format.JSON
-    is_json = format_ is Format.JSON
-    return Message(
-        id=read.required("id", UUID),
-        type=read.required("type", str),
-        source=read.optional("source", str) or "",
-        subject=read.optional("subject", str) or "",
-        time=read.required("time", datetime.fromisoformat),
-        version=read.required("schemaversion", int),
-        key=read.required("partitionkey", str),
-        exchange=read.required("exchange", str),
-        routing_key=read.optional("routingkey", str) or "",
-        headers=read.optional("headers", dict) or {},
-        priority=read.optional("priority", int) or 0,
-        expires_at=read.optional("expirytime", datetime.fromisoformat),
-        correlation_id=read.optional("correlationid", UUID),
-        causation_id=read.optional("causationid", UUID),
-        traceparent=read.optional("traceparent", str) or "",
-        hlc=read.optional("hlc", str) or "",
-        position=read.optional("position", int),
-        format=format_,
-        data=read.required("data", dict) if is_json else {},
-        encoded=b"" if is_json else read.required("data_base64", _from_base64),
-    )
+    # Like every attribute that is empty, these are left out then.
+    fields: dict[str, Any] = {"source": "", "routing_key": ""}
+    attribute = ""
+    try:
+        for attribute, value in body.items():
+            if attribute in _READERS and value is not None:
+                field_name, read = _READERS[attribute]
+                fields[field_name] = value if type(value) is read else read(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidMessage(attribute, f"cannot be read: {error}") from error
+    data = "data" if fields.get("format", Format.JSON) is Format.JSON else "data_base64"
+    for attribute in (*_REQUIRED, data):
+        if _READERS[attribute][0] not in fields:
+            raise InvalidMessage(attribute, "is missing")
+    if data == "data_base64":
+        fields["data"] = {}
+    return Message(**fields)
+
+
+def parse(text: str) -> Any:
+    """What a body's JSON text stands for. Raises `ValueError`."""
+    try:
+        return from_json(text)
+    except ValueError:  # it also gives up below 200 levels, which may be there
+        return json.loads(text)
 
 
 def _from_base64(text: str) -> bytes:
     return b64decode(text, validate=True)
 
 
-class _Reader:
-    """Takes attributes out of a body, naming the one that cannot be read."""
+# How each attribute is read, and into which field.
+_READERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "id": ("id", UUID),
+    "type": ("type", str),
+    "source": ("source", str),
+    "subject": ("subject", str),
+    "time": ("time", datetime.fromisoformat),
+    "schemaversion": ("version", int),
+    "partitionkey": ("key", str),
+    "exchange": ("exchange", str),
+    "routingkey": ("routing_key", str),
+    "headers": ("headers", dict),
+    "priority": ("priority", int),
+    "expirytime": ("expires_at", datetime.fromisoformat),
+    "correlationid": ("correlation_id", UUID),
+    "causationid": ("causation_id", UUID),
+    "traceparent": ("traceparent", str),
+    "hlc": ("hlc", str),
+    "position": ("position", int),
+    "datacontenttype": ("format", Format),
+    "data": ("data", dict),
+    "data_base64": ("encoded", _from_base64),
+}
+_REQUIRED = ("id", "type", "time", "schemaversion", "partitionkey", "exchange")
 
-    def __init__(self, body: Mapping[str, Any]) -> None:
-        self._body = body
 
-    def required(self, name: str, read: Any) -> Any:
-        if self._body.get(name) is None:
-            raise InvalidMessage(name, "is missing")
-        return self.optional(name, read)
+def from_text(text: str, *, position: int) -> Message:
+    """The message whose body was stored as `text`, at its position; `to_text` need not write it anew.
 
-    def optional(self, name: str, read: Any) -> Any:
-        value = self._body.get(name)
-        if value is None:
-            return None
-        try:
-            return read(value)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise InvalidMessage(name, f"cannot be read: {error}") from error
+    Raises `InvalidMessage`.
+    """
+    message = from_body({**parse(text), "position": position})
+    object.__setattr__(message, "stored_text", text)
+    return message

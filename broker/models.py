@@ -1,5 +1,6 @@
 """The broker's tables. Every engine but the stream's own log stands on them."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Cast, Now
 
@@ -23,22 +24,13 @@ class OutboxMessage(models.Model):
     routing_key = models.CharField(max_length=255)
     body = models.JSONField()
     created_at = models.DateTimeField(db_default=Now())
-    position = models.BigIntegerField(null=True, unique=True)
+    position = models.BigIntegerField(null=True)
     relayed_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["id"],
-                condition=models.Q(relayed_at__isnull=True, position__isnull=True),
-                name="outbox_without_position",
-            ),
-            models.Index(
-                fields=["position"],
-                condition=models.Q(relayed_at__isnull=True, position__isnull=False),
-                name="outbox_not_relayed",
-            ),
-            models.Index(fields=["relayed_at"], name="outbox_relayed_at"),
+            models.Index(fields=["position", "id"], condition=models.Q(relayed_at__isnull=True), name="outbox_waiting"),
+            BrinIndex(fields=["relayed_at"], name="outbox_relayed_at"),
         ]
 
 

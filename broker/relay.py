@@ -1,8 +1,9 @@
 """The relay: takes what was published to where the topology says, in the order of its commits.
 
-Three steps, each committed by itself and each fenced by the relay's lease, so that at most one relay has any effect:
-give positions; append; mark as relayed. A kill between two of them repeats the later one: what is appended twice has
-the same position, which a consumer group has passed already, and work items are unique by position.
+Three steps, fenced by the relay's lease, so that at most one relay has any effect: give positions; append; mark as
+relayed. Where the log stands in PostgreSQL they are one commit. Elsewhere each is committed by itself, and a kill
+between two of them repeats the later one: what is appended twice has the same position, which a consumer group has
+passed already, and work items are unique by position.
 """
 
 import json
@@ -13,18 +14,17 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection
-from django.db.models.functions import Now
+from django.db import connection, transaction
 
 from . import dead_letters, hints, leases, wake, work
 from .current import current_topology
 from .errors import InvalidMessage, LeaseLost
-from .messages import Message, from_body
-from .models import DeadLetter, OutboxMessage
+from .messages import Message, from_text
+from .models import DeadLetter
 from .routing import partition_for, route
 from .shapes import shape
 from .streams import engine
-from .topology import Stream, WorkQueue
+from .topology import Stream, Topology, WorkQueue
 from .wake import WakeUp
 
 logger = structlog.get_logger(__name__)
@@ -32,29 +32,34 @@ logger = structlog.get_logger(__name__)
 LEASE = "relay"
 MAX_BATCH_BYTES = 32 * 1024 * 1024
 
-# One statement, so one commit. Rows are found by what they lack, never by `id > last`: a transaction that drew a low
-# id may commit after one with a high id. The lease's row serialises relays and holds the last position given.
-_GIVE_POSITIONS = """
-    WITH batch AS (
-        SELECT id, row_number() OVER (ORDER BY id) AS number FROM (
-            SELECT id FROM broker_outboxmessage WHERE relayed_at IS NULL AND position IS NULL
-            ORDER BY id LIMIT %(limit)s
-        ) AS waiting
-    ), fence AS (
-        UPDATE broker_lease SET counter = counter + (SELECT count(*) FROM batch)
-        WHERE name = %(lease)s AND generation = %(generation)s AND EXISTS (SELECT FROM batch)
-        RETURNING counter - (SELECT count(*) FROM batch) AS last
-    )
-    UPDATE broker_outboxmessage AS message SET position = fence.last + batch.number
-    FROM batch, fence WHERE message.id = batch.id AND message.position IS NULL
-"""
+# Rows are found by what they lack, never by `id > last`: a transaction that drew a low id may commit after one with a
+# high id. Those that have positions come first: their relay was killed, and what it appended has these positions.
 _NEXT = """
-    SELECT position, body FROM (
-        SELECT position, body, sum(bytes) OVER (ORDER BY position) - bytes AS bytes_before FROM (
-            SELECT position, body, pg_column_size(body) AS bytes FROM broker_outboxmessage
-            WHERE relayed_at IS NULL AND position IS NOT NULL ORDER BY position LIMIT %s
-        ) AS waiting
-    ) AS measured WHERE bytes_before < %s ORDER BY position
+    SELECT lease.counter, waiting.id, waiting.position, waiting.body
+    FROM broker_lease AS lease LEFT JOIN LATERAL (
+        SELECT id, position, body, sum(bytes) OVER (ORDER BY position, id ROWS UNBOUNDED PRECEDING) - bytes AS before
+        FROM (
+            SELECT id, position, body, pg_column_size(body) AS bytes FROM broker_outboxmessage
+            WHERE relayed_at IS NULL ORDER BY position, id LIMIT %(limit)s
+        ) AS oldest
+    ) AS waiting ON waiting.before < %(bytes)s
+    WHERE lease.name = %(lease)s AND lease.generation = %(generation)s
+"""
+# The planner believes that few rows wait, so it would fetch all and sort them, in each batch, when a million do.
+_KEEP_TO_INDEXES = """
+    SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+        set_config('enable_seqscan', 'off', true)
+"""
+_GIVE_POSITIONS = """
+    UPDATE broker_outboxmessage AS message SET position = given.position
+    FROM unnest(%s::bigint[], %s::bigint[]) AS given (id, position)
+    WHERE message.id = given.id AND message.position IS NULL
+"""
+# A replay that took the row's position away in between wants it relayed again.
+_MARK = """
+    UPDATE broker_outboxmessage AS message SET position = given.position, relayed_at = now()
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS given (id, position, stored)
+    WHERE message.id = given.id AND message.position IS NOT DISTINCT FROM given.stored
 """
 
 
@@ -83,21 +88,58 @@ def relay_batch(*, generation: int, send: Callable[[Sequence[WakeUp]], None] = w
 
     Raises `LeaseLost` when a newer generation of the relay's lease exists: nothing was changed then.
     """
-    _give_positions(generation)
-    batch = _next_batch()
-    if not batch:
-        leases.check(LEASE, generation=generation)  # or a relay that lost it would never stand by for it again
-        return 0
+    relay = _in_one_commit if engine().joins_transaction else _in_three_commits
+    return relay(generation, send)
+
+
+def _in_one_commit(generation: int, send: Callable[[Sequence[WakeUp]], None]) -> int:
+    with transaction.atomic():
+        batch = _next_batch(generation)
+        if not batch.waiting:
+            return 0
+        plan = _plan(batch)
+        wake_ups = _append(plan)
+        _mark(batch)
+        leases.advance(LEASE, generation=generation, counter=batch.counter)
+    _hint(plan)
+    send(wake_ups)
+    return len(batch.waiting)
+
+
+def _in_three_commits(generation: int, send: Callable[[Sequence[WakeUp]], None]) -> int:
+    with transaction.atomic():
+        batch = _next_batch(generation)
+        if not batch.waiting:
+            return 0
+        _give_positions(batch)
+        leases.advance(LEASE, generation=generation, counter=batch.counter)
     plan = _plan(batch)
     with leases.fenced(LEASE, generation=generation):
         wake_ups = _append(plan)
     # Hints go out before the marking: a consumer need not wait for it.
-    if plan.entries:
-        hints.send(hints.STREAM, {stream for stream, _ in plan.entries})
+    _hint(plan)
     send(wake_ups)
     with leases.fenced(LEASE, generation=generation):
-        _mark([position for position, _ in batch])
-    return len(batch)
+        _mark(batch)
+    return len(batch.waiting)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Waiting:
+    """A row of the outbox. `stored` is the position that the row holds, `position` the one that it gets or has."""
+
+    id: int
+    position: int
+    stored: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What is relayed together; `counter` is the last position given, with it."""
+
+    waiting: Sequence[_Waiting]
+    counter: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,37 +161,55 @@ class _Plan:
     undeliverable: list[_Undeliverable] = field(default_factory=list)
 
 
-def _give_positions(generation: int) -> None:
-    limit = settings.BROKER_RELAY_BATCH
+def _next_batch(generation: int) -> _Batch:
+    """What waits, with the positions that it has or is to get. Raises `LeaseLost`."""
+    values: dict[str, Any] = {
+        "lease": LEASE,
+        "generation": generation,
+        "limit": settings.BROKER_RELAY_BATCH,
+        "bytes": MAX_BATCH_BYTES,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_GIVE_POSITIONS, {"limit": limit, "lease": LEASE, "generation": generation})
+        cursor.execute(_KEEP_TO_INDEXES)
+        cursor.execute(_NEXT, values)
+        rows = cursor.fetchall()
+    if not rows:
+        raise LeaseLost(f"{LEASE}, generation {generation}")
+    counter, waiting = rows[0][0], []
+    for _, id_, stored, text in rows:
+        if id_ is None:  # the lease's row alone: nothing waits
+            break
+        counter += stored is None
+        waiting.append(_Waiting(id=id_, position=counter if stored is None else stored, stored=stored, text=text))
+    return _Batch(waiting=waiting, counter=counter)
 
 
-def _next_batch() -> list[tuple[int, dict[str, Any]]]:
+def _give_positions(batch: _Batch) -> None:
+    new = [row for row in batch.waiting if row.stored is None]
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [settings.BROKER_RELAY_BATCH, MAX_BATCH_BYTES])
-        return [(position, json.loads(body)) for position, body in cursor.fetchall()]
+        cursor.execute(_GIVE_POSITIONS, [[row.id for row in new], [row.position for row in new]])
+    for row in new:
+        row.stored = row.position
 
 
-def _plan(batch: Sequence[tuple[int, dict[str, Any]]]) -> _Plan:
-    plan = _Plan()
-    for position, stored in batch:
-        body = {**stored, "position": position}
+def _plan(batch: _Batch) -> _Plan:
+    plan, topology = _Plan(), current_topology()
+    for row in batch.waiting:
         reason = DeadLetter.Reason.INVALID
         try:
-            message = from_body(body)
-            if _place(message, plan):
+            message = from_text(row.text, position=row.position)
+            if _place(message, topology, plan):
                 continue
             reason, error = DeadLetter.Reason.UNROUTABLE, f"No binding of exchange {message.exchange!r} matched"
         except InvalidMessage as invalid:
             error = str(invalid)
-        plan.undeliverable.append(_Undeliverable(position=position, body=body, reason=reason, error=error))
+        body = {**json.loads(row.text), "position": row.position}
+        plan.undeliverable.append(_Undeliverable(position=row.position, body=body, reason=reason, error=error))
     return plan
 
 
-def _place(message: Message, plan: _Plan) -> bool:
+def _place(message: Message, topology: Topology, plan: _Plan) -> bool:
     """Note where a message goes; returns whether it goes anywhere."""
-    topology = current_topology()
     # Every shape is made before any is noted: a message goes to all of its places, or to the dead letters alone.
     shapes = [(place, shape(message, place, topology)) for place in route(message, topology)]
     for place, shaped in shapes:
@@ -159,6 +219,11 @@ def _place(message: Message, plan: _Plan) -> bool:
         else:
             plan.items.append((place, shaped))
     return bool(shapes)
+
+
+def _hint(plan: _Plan) -> None:
+    if plan.entries:
+        hints.send(hints.STREAM, {stream for stream, _ in plan.entries})
 
 
 def _append(plan: _Plan) -> list[WakeUp]:
@@ -186,7 +251,8 @@ def _dead_letter(plan: _Plan) -> None:
             )
 
 
-def _mark(positions: Sequence[int]) -> None:
-    # By position, not by id: a replay that took the row's position away in between wants it relayed again.
-    waiting = OutboxMessage.objects.filter(position__in=positions, relayed_at=None)
-    waiting.update(relayed_at=Now())
+def _mark(batch: _Batch) -> None:
+    rows = batch.waiting
+    values: list[Any] = [[getattr(row, name) for row in rows] for name in ("id", "position", "stored")]
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, values)

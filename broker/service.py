@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ logger = structlog.get_logger(__name__)
 
 STOP_SECONDS = 4.0
 LOOK_SECONDS = 0.1
+SWITCH_SECONDS = 0.0005
 MAX_RECONNECT_SECONDS = 2.0
 _LOST = (OperationalError, InterfaceError, psycopg.OperationalError)
 
@@ -48,6 +50,7 @@ class Service:
 
     def run(self) -> bool:
         """Work until `stop()`; returns whether it ended because of that, and not because a thread died."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         logger.info("broker_started", member=self.member, groups=list(self._group_hints))
         threads = [self._start(name, body, self._stop) for name, body in self._bodies().items()]
         for group in self.topology.groups:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from typing import Any
 
 from structlog.contextvars import bound_contextvars
+from structlog.typing import EventDict
 
 from .messages import Message
 
@@ -21,7 +23,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[
 _RECORDED = "01"  # our logs are
 
 _here: ContextVar[str] = ContextVar("traceparent", default="")
-_cause: ContextVar[Message | None] = ContextVar("cause", default=None)
+_handled: ContextVar[tuple[Message, str] | None] = ContextVar("handled", default=None)
 
 
 def is_traceparent(text: str) -> bool:
@@ -58,19 +60,28 @@ def following(traceparent: str) -> Iterator[None]:
 @contextmanager
 def handling(message: Message, *, by: str) -> Iterator[None]:
     """What is published in this block is a consequence of `message`; each log line names it, its trace and `by`."""
-    token = _cause.set(message)
+    token = _handled.set((message, by))
     try:
-        with bound_contextvars(trace_id=trace_id_of(message.traceparent), message_id=str(message.id), handled_by=by):
-            yield
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("Handled %s, position %s", message.type, message.position)
+        yield
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Handled %s, position %s", message.type, message.position)
     finally:
-        _cause.reset(token)
+        _handled.reset(token)
+
+
+def name_what_is_handled(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """A processor of structlog's: most messages are handled without a line, so what a line says is made for lines."""
+    if handled := _handled.get():
+        message, by = handled
+        event.setdefault("trace_id", trace_id_of(message.traceparent))
+        event.setdefault("message_id", str(message.id))
+        event.setdefault("handled_by", by)
+    return event
 
 
 def in_context(message: Message) -> Message:
     """The message as a consequence of the one that is being handled; and in the trace that this code runs in."""
-    cause = _cause.get()
-    if cause is not None and message.causation_id is None:
-        message = message.caused_by(cause)
+    handled = _handled.get()
+    if handled is not None and message.causation_id is None:
+        message = message.caused_by(handled[0])
     return message if message.traceparent else replace(message, traceparent=_here.get() or continued(""))

@@ -8,7 +8,10 @@ from structlog.processors import TimeStamper
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import Processor
 
+from broker.trace import name_what_is_handled
+
 _COMMON: list[Processor] = [
+    name_what_is_handled,
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

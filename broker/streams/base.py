@@ -17,7 +17,12 @@ class Entry:
 
 
 class StreamEngine(Protocol):
-    """A log with partitions. Offsets of a partition grow; they need not be without holes."""
+    """A log with partitions. Offsets of a partition grow; they need not be without holes.
+
+    `joins_transaction` says whether an append is part of the caller's transaction, so that it is undone with it.
+    """
+
+    joins_transaction: bool
 
     def append(self, stream: str, partition: int, messages: Sequence[Message]) -> list[int]:
         """Append messages that have positions, in this order, and return their offsets."""

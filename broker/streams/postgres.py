@@ -1,30 +1,24 @@
 """The stream engine that stands on PostgreSQL: an append joins the caller's transaction, so it can be fenced in it."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
-from broker.messages import Message, to_text
+from broker.messages import Message, parse, to_text
 from broker.models import StreamMessage, StreamPartition
 
 from .base import Entry
 
 # The head's row is locked until the transaction ends, so offsets become visible in order and without holes.
-_APPEND = """
-    WITH head AS (
-        INSERT INTO broker_streampartition (stream, partition, next_offset, first_offset)
-        VALUES (%(stream)s, %(partition)s, %(count)s, 0)
-        ON CONFLICT (stream, partition)
-        DO UPDATE SET next_offset = broker_streampartition.next_offset + EXCLUDED.next_offset
-        RETURNING next_offset - %(count)s AS first
-    )
-    INSERT INTO broker_streammessage (stream, partition, "offset", position, body)
-    SELECT %(stream)s, %(partition)s, head.first + entry.number - 1, entry.position, entry.body::jsonb
-    FROM head, unnest(%(positions)s::bigint[], %(bodies)s::text[]) WITH ORDINALITY AS entry (position, body, number)
-    RETURNING "offset"
+_GROW = """
+    INSERT INTO broker_streampartition (stream, partition, next_offset, first_offset)
+    VALUES (%(stream)s, %(partition)s, %(count)s, 0)
+    ON CONFLICT (stream, partition)
+    DO UPDATE SET next_offset = broker_streampartition.next_offset + EXCLUDED.next_offset
+    RETURNING next_offset - %(count)s
 """
+_COPY = 'COPY broker_streammessage (stream, partition, "offset", position, body) FROM STDIN'
 _READ = """
     SELECT "offset", position, body FROM broker_streammessage
     WHERE stream = %s AND partition = %s AND "offset" >= %s ORDER BY "offset" LIMIT %s
@@ -34,22 +28,22 @@ _READ = """
 class PostgresStreams:
     """A row an entry; a row a partition for its head."""
 
+    joins_transaction = True
+
     def append(self, stream: str, partition: int, messages: Sequence[Message]) -> list[int]:
-        values: dict[str, Any] = {
-            "stream": stream,
-            "partition": partition,
-            "count": len(messages),
-            "positions": [message.position for message in messages],
-            "bodies": [to_text(message) for message in messages],
-        }
-        with connection.cursor() as cursor:
-            cursor.execute(_APPEND, values)
-            return sorted(offset for (offset,) in cursor.fetchall())
+        place: dict[str, Any] = {"stream": stream, "partition": partition, "count": len(messages)}
+        with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+            cursor.execute(_GROW, place)
+            first = cursor.fetchone()[0]
+            with cursor.copy(_COPY) as copy:
+                for offset, message in enumerate(messages, first):
+                    copy.write_row((stream, partition, offset, message.position, to_text(message)))
+        return list(range(first, first + len(messages)))
 
     def read(self, stream: str, partition: int, from_offset: int, *, limit: int) -> list[Entry]:
         with connection.cursor() as cursor:
             cursor.execute(_READ, [stream, partition, from_offset, limit])
-            return [Entry(offset, position, json.loads(body)) for offset, position, body in cursor.fetchall()]
+            return [Entry(offset, position, parse(body)) for offset, position, body in cursor.fetchall()]
 
     def end(self, stream: str, partition: int) -> int:
         heads = StreamPartition.objects.filter(stream=stream, partition=partition)

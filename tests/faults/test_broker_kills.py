@@ -12,13 +12,12 @@ from subprocess import Popen
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
-from broker import housekeeping, leases, relay
+from broker import housekeeping
 from broker.models import DeadLetter, GroupPartition, OutboxMessage, StreamMessage, WorkItem
-from broker.relay import LEASE
 from broker.routing import partition_for
-from tests.support import broker_app
+from tests.support import broker_app, process_faults
 from tests.support.broker_app import effects, held_gate, in_threads, publish_now, sample, tries, wait_until
 from tests.support.broker_processes import Processes, kill, owner_pid, real_processes, relay_pid
 
@@ -42,18 +41,12 @@ def two_brokers_that_share(processes: Processes) -> dict[int, Popen[bytes]]:
 
 
 def test_a_broker_killed_between_append_and_mark_repeats_the_append_without_effect(processes: Processes) -> None:
-    # Given messages that have positions, and a lock on their rows that the marking will wait for
+    # Given a log that is no part of PostgreSQL's transactions, and a broker that dies there
+    processes.environment[process_faults.THREE_COMMITS] = "yes"
+    processes.environment[process_faults.DIE_AT] = "mark:before:1"
     publish_now(*(sample(n) for n in range(5)))
-    generation = leases.take(LEASE, owner="earlier")
-    assert generation
-    relay._give_positions(generation)
-    leases.release(LEASE, generation=generation)
-    with transaction.atomic():
-        list(OutboxMessage.objects.select_for_update())
-        first = processes.broker()
-        wait_until(lambda: effects("exact") == [0, 1, 2, 3, 4])
-        # When it is killed there
-        kill(first)
+    assert processes.broker().wait(15) == -signal.SIGKILL
+    del processes.environment[process_faults.DIE_AT]
 
     # Then the next one appends again, and no handler sees it
     assert StreamMessage.objects.count() == 5

@@ -18,9 +18,18 @@ from broker.outbox import publish
 from broker.relay import LEASE, relay_batch
 from broker.routing import partition_for
 from broker.streams import engine
+from broker.streams.postgres import PostgresStreams
 from broker.wake import WakeUp
 from tests.support import broker_app
 from tests.support.broker_app import effects, handle_all, in_threads, publish_now, relay_all, sample
+
+
+@pytest.fixture
+def commits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether positions, appends and marks are one commit, as with a log in PostgreSQL, or three, as with any other."""
+    choice: str = request.param
+    monkeypatch.setattr(PostgresStreams, "joins_transaction", choice == "one commit")
+    return choice
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +38,26 @@ def _small_app(transactional_db: None, tmp_path: Path) -> Iterator[None]:
         yield
 
 
+IN_EACH_WAY = pytest.mark.parametrize("commits", ["one commit", "three commits"], indirect=True)
+
+
+def give_positions() -> None:
+    """Do what a relay does that is killed before it appends."""
+    generation = leases.take(LEASE, owner="killed")
+    assert generation
+    with transaction.atomic():
+        batch = relay._next_batch(generation)
+        relay._give_positions(batch)
+        leases.advance(LEASE, generation=generation, counter=batch.counter)
+    leases.release(LEASE, generation=generation)
+
+
 def log(partition: int) -> list[int]:
     return [entry.body["data"]["n"] for entry in engine().read("log", partition, 0, limit=1000)]
 
 
+@IN_EACH_WAY
+@pytest.mark.usefixtures("commits")
 def test_messages_of_a_key_reach_one_partition_in_order_and_are_marked() -> None:
     publish_now(*(sample(n, key="sample:a") for n in range(5)))
     relay_all()
@@ -72,6 +97,8 @@ def test_a_low_id_that_commits_late_is_not_left_behind() -> None:
     assert [row.body["data"]["n"] for row in OutboxMessage.objects.order_by("position")] == [2, 1]
 
 
+@IN_EACH_WAY
+@pytest.mark.usefixtures("commits")
 def test_order_per_key_is_kept_under_concurrent_publishers_and_a_working_relay() -> None:
     keys = [f"sample:{number}" for number in range(4)]
     done = threading.Event()
@@ -131,13 +158,12 @@ def test_a_batch_that_was_appended_and_not_marked_is_skipped_by_position_the_sec
     assert WorkItem.objects.count() == 1
 
 
+@IN_EACH_WAY
+@pytest.mark.usefixtures("commits")
 def test_rows_that_have_positions_are_appended_before_newer_ones() -> None:
     # Given a relay that was killed right after it gave positions, and newer messages
     publish_now(sample(1), sample(2))
-    generation = leases.take(LEASE, owner="killed")
-    assert generation
-    relay._give_positions(generation)
-    leases.release(LEASE, generation=generation)
+    give_positions()
     publish_now(sample(3))
     relay_all()
 
@@ -171,7 +197,18 @@ def test_only_one_relay_holds_the_lease_until_it_expires() -> None:
     assert leases.take(LEASE, owner="second") == 2
 
 
-@pytest.mark.parametrize("step", ["_give_positions", "_append", "_mark"])
+@pytest.mark.parametrize(
+    ("commits", "step"),
+    [
+        ("three commits", "_give_positions"),
+        ("three commits", "_append"),
+        ("three commits", "_mark"),
+        ("one commit", "_plan"),
+        ("one commit", "_append"),
+    ],
+    indirect=["commits"],
+)
+@pytest.mark.usefixtures("commits")
 def test_a_relay_that_lost_its_lease_before_a_step_changes_nothing_in_it(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,8 +235,30 @@ def test_a_relay_that_lost_its_lease_before_a_step_changes_nothing_in_it(
     handle_all("exact")
     assert effects("exact") == [1, 2]
     assert list(OutboxMessage.objects.order_by("id").values_list("position", flat=True)) == [1, 2]
+    assert not OutboxMessage.objects.filter(relayed_at=None).exists()
 
 
+def test_the_relay_reads_no_more_of_a_long_backlog_than_it_takes() -> None:
+    # Given statistics of an outbox in which almost nothing waits, as they usually are, and then a long backlog
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE broker_outboxmessage")
+    with transaction.atomic():
+        for n in range(300):
+            publish(sample(n))
+    generation = leases.take(LEASE, owner="test")
+
+    with override_settings(BROKER_RELAY_BATCH=10), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(relay._KEEP_TO_INDEXES)
+        values = {"lease": LEASE, "generation": generation, "limit": 10, "bytes": relay.MAX_BATCH_BYTES}
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {relay._NEXT}", values)
+        plan = cursor.fetchone()[0]
+
+    assert "outbox_waiting" in str(plan)
+    assert "Sort" not in str(plan)
+
+
+@IN_EACH_WAY
+@pytest.mark.usefixtures("commits")
 def test_two_relays_at_once_do_not_disturb_each_other() -> None:
     publish_now(*(sample(n) for n in range(20)))
 
