@@ -70,6 +70,24 @@ def test_a_draft_is_saved_while_one_types(site: Site) -> None:
         expect(page.locator(".save-state")).to_contain_text("A release needs a headline.")
 
 
+def test_two_windows_with_one_draft_do_not_overwrite_each_other(site: Site) -> None:
+    with site.visit("studio") as visitor:
+        one = visitor.open("about:blank")
+        open_draft(one, "Before both")
+        other = visitor.open(one.url)
+        one.get_by_label("Headline").fill("By the first")
+        expect(one.locator(".save-state")).to_have_text("Saved")
+        other.get_by_label("Synopsis").fill("By the second.")
+        expect(other.locator(".save-state")).to_have_text("Saved")
+        other.get_by_label("Headline").fill("By the second")
+        expect(other.locator(".save-state")).to_contain_text("somebody else changed the headline to “By the first”")
+        other.get_by_role("button", name="Keep mine").click()
+        expect(other.locator(".save-state")).to_have_text("Saved as you type")  # the page was loaded again
+        one.reload()
+        expect(one.get_by_label("Headline")).to_have_value("By the second")
+        expect(one.get_by_label("Synopsis")).to_have_value("By the second.")
+
+
 def test_a_release_is_scheduled_unscheduled_published_and_recalled(site: Site) -> None:
     with site.visit("studio") as visitor:
         page = visitor.open("about:blank")

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,17 @@ def test_a_rebuild_that_another_one_took_over_changes_nothing(monkeypatch: pytes
     StoredEvent.objects.filter(version__gt=1).delete()
     assert rebuild_projection("releases").differences.total == 0
     assert tables_left_over() == []
+
+
+def test_drafts_from_before_their_events_named_the_title_are_given_it_by_the_migration() -> None:
+    releases = [a_draft(), a_draft()]
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE broker_storedevent SET data = data - 'title'")
+        cursor.execute(import_module("catalog.migrations.0002_title_in_drafted_events").SQL)
+
+    drafted = StoredEvent.objects.order_by("id").values_list("data__title", flat=True)
+    assert list(drafted) == [release.title_id for release in releases]
+    assert rebuild_projection("releases", swap=False).differences.total == 0
 
 
 def test_a_table_that_others_refer_to_is_refused() -> None:
