@@ -12,7 +12,6 @@ from django.db import connection, transaction
 
 from . import audit, offsets
 from .current import group_named, stream_named
-from .errors import InvalidTarget
 from .membership import prepare
 from .offsets import Place, Target
 
@@ -71,8 +70,7 @@ def reset(*, group: str, target: Target, actor: str, partition: int | None = Non
     """
     found = group_named(group)
     stream = stream_named(found.stream)
-    if partition is not None and not 0 <= partition < stream.partitions:
-        raise InvalidTarget(f"partition {partition}", f"is none of the {stream.partitions} of stream {stream.name!r}")
+    offsets.check_partition(stream, partition)
     prepare(found, stream)
     with transaction.atomic():
         names = {"group": group, "stream": stream.name, "partitions": stream.partitions}

@@ -1,11 +1,13 @@
 """Where to begin reading: the oldest entry, the end, a moment or an offset; by what every stream engine can do."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from .errors import InvalidTarget
 from .streams import Entry, engine
+from .topology import Stream
 
 # Messages of different keys may lie a little out of the order of their times: the search begins so much earlier.
 DISORDER = timedelta(minutes=5)
@@ -45,8 +47,11 @@ def parse_target(text: str) -> Target:
     return moment
 
 
-def find(stream: str, partition: int, target: Target) -> int:
-    """The offset that a target means in a partition. Raises `InvalidTarget` for an offset beyond the end."""
+def find(stream: str, partition: int, target: Target, *, cut: bool = False) -> int:
+    """The offset that a target means in a partition.
+
+    Raises `InvalidTarget` for an offset beyond the end; with `cut` that means the end.
+    """
     end = engine().end(stream, partition)
     match target:
         case Anchor.LATEST:
@@ -56,9 +61,9 @@ def find(stream: str, partition: int, target: Target) -> int:
         case datetime():
             return _at(stream, partition, target, _earliest(stream, partition, end), end)
         case _:
-            if target > end:
+            if target > end and not cut:
                 raise InvalidTarget(str(target), f"is beyond the end of {stream}, partition {partition}, at {end}")
-            return max(target, _earliest(stream, partition, end))
+            return max(min(target, end), _earliest(stream, partition, end))
 
 
 def place_at(stream: str, partition: int, offset: int, *, watermark: int) -> Place:
@@ -70,6 +75,43 @@ def place_at(stream: str, partition: int, offset: int, *, watermark: int) -> Pla
         return Place(offset=offset, watermark=entry.position - 1)
     last = _entry(stream, partition, offset - 1) if offset else None
     return Place(offset=offset, watermark=max(watermark, last.position) if last else watermark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Offsets of one partition, from `start` up to, and without, `end`."""
+
+    stream: str
+    partition: int
+    start: int
+    end: int
+
+    def entries(self) -> Iterator[Entry]:
+        """What stands there, oldest first."""
+        offset = self.start
+        while offset < self.end and (found := engine().read(self.stream, self.partition, offset, limit=SCAN)):
+            yield from (entry for entry in found if entry.offset < self.end)
+            offset = found[-1].offset + 1
+
+
+def check_partition(stream: Stream, partition: int | None) -> None:
+    """Raise `InvalidTarget` for one that the stream does not have; None stands for all."""
+    if partition is not None and not 0 <= partition < stream.partitions:
+        raise InvalidTarget(f"partition {partition}", f"is none of the {stream.partitions} of stream {stream.name!r}")
+
+
+def ranges(stream: Stream, *, start: Target, until: Target, partition: int | None = None) -> list[Range]:
+    """What lies between two targets in one partition or in all. Raises `InvalidTarget`."""
+    check_partition(stream, partition)
+    return [
+        Range(
+            stream=stream.name,
+            partition=number,
+            start=find(stream.name, number, start, cut=True),
+            end=find(stream.name, number, until, cut=True),
+        )
+        for number in (range(stream.partitions) if partition is None else [partition])
+    ]
 
 
 def published_at(entry: Entry) -> datetime | None:

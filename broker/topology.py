@@ -101,6 +101,19 @@ class Binding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shadow:
+    """What a shadow replay needs to know of a group: the tables that its handlers write, and how to see an effect.
+
+    `effect` is the dotted path of a function from a message to what its handler left in the database: a mapping that
+    can be compared, without surrogate keys and moments of writing; None when there is nothing. It raises
+    `broker.shadow_replay.Superseded` when a later message has covered it.
+    """
+
+    effect: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """A consumer group on a stream: `handlers` maps event types to dotted paths; other types are passed over.
 
@@ -116,6 +129,7 @@ class Group:
     max_attempts: int = 5
     batch: int = 1
     time_limit: float = 30.0
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # compared by identity, so that what is compiled from it is kept

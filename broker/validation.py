@@ -185,6 +185,7 @@ def _way_back(start: str, follows: Mapping[str, list[str]]) -> list[str] | None:
 def _handlers(topology: Topology) -> Iterator[str]:
     named = [(f"Queue {queue.name!r}", queue.handler) for queue in topology.queues]
     named += [(f"Group {group.name!r}", path) for group in topology.groups for path in group.handlers.values()]
+    named += [(f"The shadow of group {group.name!r}", group.shadow.effect) for group in topology.groups if group.shadow]
     for owner, path in named:
         try:
             handler_at(path)

@@ -29,17 +29,28 @@ def on_release_recalled(message: Message) -> None:
     _post(message, title=f"Withdrawn: {data['headline']}", body=body, recalled=True)
 
 
+def subject_of(message: Message) -> str:
+    """What the card of a release is known by."""
+    return f"release:{message.data['release_id']}"
+
+
+def topics_of(message: Message) -> dict[str, str]:
+    """The topics that a release belongs to, with their labels."""
+    data = message.data
+    return {
+        f"category:{data['category']}": data["category_label"],
+        f"studio:{data['studio_slug']}": data["studio_name"],
+        f"title:{data['title_slug']}": data["title_name"],
+    }
+
+
 def _post(message: Message, *, title: str, body: str, recalled: bool = False) -> None:
     data = message.data
     post_notification(
-        subject=f"release:{data['release_id']}",
+        subject=subject_of(message),
         subject_version=data["version"],
         kind=data["kind"],
-        topics={
-            f"category:{data['category']}": data["category_label"],
-            f"studio:{data['studio_slug']}": data["studio_name"],
-            f"title:{data['title_slug']}": data["title_name"],
-        },
+        topics=topics_of(message),
         title=title,
         body=body,
         url=data["url"],

@@ -1,7 +1,7 @@
 """THE map: what is published where, and who handles it."""
 
 from broker.messages import Format
-from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Stream, Topology, WorkQueue
+from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Shadow, Stream, Topology, WorkQueue
 from broker.transforms import Project, Rename, Retype
 
 # What programme guides and search engines get of a release: less, in words of theirs, as types of its own.
@@ -65,6 +65,10 @@ topology = Topology(
                 "release.updated": "notifications.handlers.on_release_updated",
                 "release.recalled": "notifications.handlers.on_release_recalled",
             },
+            shadow=Shadow(
+                effect="notifications.effects.card_of",
+                tables=("notifications_topic", "notifications_notification", "notifications_posting"),
+            ),
         ),
         Group(
             name="planning",
@@ -85,6 +89,7 @@ topology = Topology(
                 "listing.changed": "catalog.handlers.on_listing_told",
                 "listing.withdrawn": "catalog.handlers.on_listing_withdrawn",
             },
+            shadow=Shadow(effect="catalog.effects.listing_of", tables=("catalog_listing",)),
         ),
     ),
 )

@@ -1,0 +1,28 @@
+"""What the handlers of the group `feed` leave behind, for a shadow replay to compare."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from broker.messages import Message
+from broker.shadow_replay import Superseded
+
+from .handlers import subject_of, topics_of
+from .models import Notification, Posting
+
+_CARD = ["subject_version", "kind", "title", "body", "url", "image", "studio", "category", "maturity", "recalled"]
+_CARD += ["published_at", "expires_at"]
+
+
+def card_of(message: Message) -> Mapping[str, Any] | None:
+    """The card of the message's release, and which of the message's topics it is posted to.
+
+    Raises `Superseded` when the card tells of a later version.
+    """
+    card = Notification.objects.filter(subject=subject_of(message)).values("id", *_CARD).first()
+    if card is None:
+        return None
+    if card["subject_version"] > message.data["version"]:
+        raise Superseded(subject_of(message))
+    posted = Posting.objects.filter(notification=card.pop("id"), topic__name__in=topics_of(message))
+    topics = sorted(set(posted.values_list("topic__name", flat=True)))
+    return card if card["recalled"] else {**card, "topics": topics}  # what is recalled unseen is posted nowhere
