@@ -3,18 +3,20 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 
 from notifications.models import KIDS_MAX_MATURITY
-from notifications.queries import ViewerState
 
 from . import metrics
+from .frames import Frame
+from .interest import Interest
 from .order import Release
+from .outlets import Outlet, Send
 from .posted import Posted
 from .protocol import Close
 
@@ -23,8 +25,7 @@ FRAME_OVERHEAD = 256  # bytes that a waiting frame costs beside its text
 FRAMES_PER_SECOND = 50  # of a client's, in the long run
 FRAMES_AT_ONCE = 200
 CLOSE_SECONDS = 2.0
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+CUT_SECONDS = 15.0  # after the goodbye; longer than a server waits for the client's answer to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,117 +39,132 @@ class Identity:
 
 
 class Connection:
-    """A client as the hub sees it, made in the task that reads from it. Only `write_all` ever waits for the client."""
+    """A client as the hub sees it, made in the task that reads from it. Nothing here waits for the client to read."""
 
     __slots__ = (
         "__weakref__",
         "_budget",
         "_budget_at",
         "_closing",
-        "_queue",
-        "_send",
+        "_outlet",
         "_task",
+        "_waiting",
         "_waiting_bytes",
-        "_wake",
         "buffer",
+        "close_reason",
         "floors",
         "identity",
+        "interest",
         "is_live",
         "last_pong",
         "next_ping",
         "read_version",
         "registered",
-        "state",
         "was_member",
     )
 
-    def __init__(self, identity: Identity, send: Send) -> None:
+    def __init__(self, identity: Identity, outlet: Outlet) -> None:
         self.identity = identity
-        self.state: ViewerState | None = None
-        self.floors: dict[str, int] = {}
+        self.interest: Interest | None = None
+        self.floors: dict[str, int] = {}  # where it began in topics that have not been delivered that far yet
         self.buffer: list[Release] | None = None  # while a resume reads the database
-        self.registered: set[str] = set()  # the topics under which the hub has it
+        self.registered: AbstractSet[str] = frozenset()  # the topics under which the hub has it
         self.is_live = False
         self.was_member = False
         self.read_version = 0
         self.last_pong = time.monotonic()
         self.next_ping = self.last_pong + settings.LIVE_HEARTBEAT_SECONDS
-        self._send = send
+        self.close_reason = ""
+        self._outlet = outlet
         self._task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._queue: deque[tuple[str, int]] = deque()
+        self._waiting: deque[tuple[Frame, int]] | None = None  # frames that the outlet could not take, with their cost
         self._waiting_bytes = 0
-        self._wake = asyncio.Event()
         self._closing: Close | None = None
         self._budget = float(FRAMES_AT_ONCE)
         self._budget_at = time.monotonic()
+        outlet.call_on_shutdown(self.tell_restart)
 
     # --- what it wants ---------------------------------------------------------------------------------------------
     def wants(self, posted: Posted, topic: str) -> bool:
         """Whether this viewer is to see a posting that came in `topic`, at this moment."""
-        state = self.state
+        interest = self.interest
         return (
-            state is not None
+            interest is not None
+            and posted.kind in interest.topics.get(topic, ())
             and posted.positions[topic] > self.floors.get(topic, 0)
-            and posted.kind in state.topics.get(topic, ())
-            and (posted.maturity <= KIDS_MAX_MATURITY or not state.is_kids)
-            and self.is_member_at(posted.posted_at)
+            and (posted.maturity <= KIDS_MAX_MATURITY or not interest.is_kids)
+            and interest.is_member_at(posted.posted_at)
         )
 
-    def is_member_at(self, moment: float) -> bool:
-        """Whether a membership period contains `moment` (seconds since 1970)."""
-        return self.state is not None and any(start <= moment < end for start, end in self.state.periods)
-
     # --- what it is sent -------------------------------------------------------------------------------------------
-    def offer(self, text: str) -> None:
-        """Queue a frame; a client that does not read is closed instead, and resumes when it comes back."""
-        cost = len(text) + FRAME_OVERHEAD
+    def offer(self, frame: Frame) -> None:
+        """Send a frame; a client that does not read is closed instead, and resumes when it comes back."""
+        if self._waiting is None and self._closing is None and self._outlet.write(frame):
+            return
+        cost = len(frame.text) + FRAME_OVERHEAD
         if self._waiting_bytes + cost > MAX_WAITING_BYTES:
             self.close(Close.TRY_AGAIN, "slow")
         else:
-            self._put(text, cost)
+            self._wait(frame, cost)
 
-    def owe(self, text: str) -> None:
-        """Queue a frame of the answer to a resume: `LIVE_MAX_MISSING` bounds those already."""
-        self._put(text, 0)
+    def owe(self, frame: Frame) -> None:
+        """Send a frame of the answer to a resume: `LIVE_MAX_MISSING` bounds those already."""
+        if self._waiting is not None or self._closing is not None or not self._outlet.write(frame):
+            self._wait(frame, 0)
 
-    def _put(self, text: str, cost: int) -> None:
-        if self._closing is None:
-            self._queue.append((text, cost))
-            self._waiting_bytes += cost
-            self._wake.set()
-
-    def close(self, code: Close, reason: str) -> None:
-        """Give up on the client; what is queued for it is dropped. Its task ends and says goodbye with `code`."""
+    def _wait(self, frame: Frame, cost: int) -> None:
         if self._closing is not None:
             return
-        self._closing = code
-        self._queue.clear()
+        if self._waiting is None:
+            self._waiting = deque()
+            self._outlet.call_when_ready(self._flush)
+        self._waiting.append((frame, cost))
+        self._waiting_bytes += cost
+
+    def _flush(self) -> None:
+        while self._waiting and self._outlet.write(self._waiting[0][0]):
+            self._waiting_bytes -= self._waiting.popleft()[1]
+        if self._waiting:
+            self._outlet.call_when_ready(self._flush)
+        else:
+            self._waiting = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return self._waiting is None
+
+    def close(self, code: Close, reason: str, *, tell: str = "") -> None:
+        """Give up on the client; what waits for it is dropped. Its task ends and says goodbye with `code` and `tell`.
+
+        `reason` is what the metrics count it under.
+        """
+        if self._closing is not None:
+            return
+        self._closing, self.close_reason = code, tell or reason
+        self._waiting = None
         metrics.dropped.labels(reason).inc()
         if self._task is not asyncio.current_task():
             self._task.cancel()
+
+    def tell_restart(self) -> None:
+        """The server ends: send the client away, to come back at a time of its own."""
+        self.close(Close.RESTARTING, "restarting")
 
     @property
     def is_closing(self) -> bool:
         """Whether the server has given up on the client."""
         return self._closing is not None
 
-    async def write_all(self) -> None:
-        """Send what is queued, in order, until cancelled or the client is gone."""
-        with suppress(OSError):  # ASGI's way to say that the client is gone
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._queue:
-                    text, cost = self._queue.popleft()
-                    self._waiting_bytes -= cost
-                    await self._send({"type": "websocket.send", "text": text})
-
-    async def say_goodbye(self) -> None:
+    async def say_goodbye(self, send: Send) -> None:
         """Send the close frame, if there is one and the client takes it within `CLOSE_SECONDS`."""
-        if self._closing is not None:
-            with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._send({"type": "websocket.close", "code": int(self._closing)})
+        self._outlet.stop()
+        if self._closing is None:
+            return
+        self._outlet.cut(CUT_SECONDS)
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await send({"type": "websocket.close", "code": int(self._closing), "reason": self.close_reason})
 
     # --- what it sends ---------------------------------------------------------------------------------------------
     def may_send(self) -> bool:

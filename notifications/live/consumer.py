@@ -1,4 +1,4 @@
-"""The socket at `/ws/live/`: one coroutine that reads a client's frames, and one that writes.
+"""The socket at `/ws/live/`: one coroutine that reads a client's frames; what is sent needs none.
 
 A plain ASGI application rather than a Channels consumer: that would open a channel of its own, or hop through a
 thread, for every frame. The one channel of this process belongs to the gateway.
@@ -15,8 +15,10 @@ from notifications.commands import mark_read
 from . import metrics
 from .auth import Receive, Scope, Send, identify
 from .connection import Connection, Identity
+from .frames import Frame
 from .gateway import gateway
 from .hub import Hub
+from .outlets import outlet_for
 from .protocol import Ack, BadFrame, Close, ErrorFrame, Pong, ReadNotice, ReadRequest, Resume, parse
 from .resume import resume
 from .threads import in_thread
@@ -37,7 +39,7 @@ async def live_socket(scope: Scope, receive: Receive, send: Send) -> None:
         await _refuse(send, Close.SIGNED_OUT)
         return
     await send({"type": "websocket.accept"})
-    await _serve(identity, receive, send)
+    await _serve(scope, identity, receive, send)
 
 
 async def _refuse(send: Send, code: Close) -> None:
@@ -46,10 +48,9 @@ async def _refuse(send: Send, code: Close) -> None:
     await send({"type": "websocket.close", "code": int(code)})
 
 
-async def _serve(identity: Identity, receive: Receive, send: Send) -> None:
+async def _serve(scope: Scope, identity: Identity, receive: Receive, send: Send) -> None:
     hub = gateway().hub
-    connection = Connection(identity, send)
-    writer = asyncio.create_task(connection.write_all())
+    connection = Connection(identity, outlet_for(scope, send))
     hub.join(connection)
     try:
         await _read_all(hub, connection, receive)
@@ -60,8 +61,7 @@ async def _serve(identity: Identity, receive: Receive, send: Send) -> None:
         task.uncancel()  # it was `Connection.close` that ended the reading
     finally:
         hub.leave(connection)
-        writer.cancel()
-    await connection.say_goodbye()
+    await connection.say_goodbye(send)
 
 
 async def _read_all(hub: Hub, connection: Connection, receive: Receive) -> None:
@@ -83,7 +83,7 @@ async def _handle(hub: Hub, connection: Connection, text: str | None) -> None:
     try:
         frame = parse(text)
     except BadFrame as bad:
-        connection.offer(ErrorFrame(code=bad.code, detail=bad.detail).model_dump_json())
+        connection.offer(Frame.of(ErrorFrame(code=bad.code, detail=bad.detail)))
         return
     try:
         match frame:
@@ -105,4 +105,4 @@ async def _read(connection: Connection, frame: ReadRequest) -> None:
     viewer_id = connection.identity.viewer_id
     read = await in_thread(mark_read, viewer_id=viewer_id, ids=frame.ids, positions=frame.positions)
     if read.version is None:
-        connection.offer(ReadNotice(ids=[], positions={}, unread=read.unread).model_dump_json())
+        connection.offer(Frame.of(ReadNotice(ids=[], positions={}, unread=read.unread)))

@@ -11,6 +11,8 @@ from notifications.queries import ReadNews, ViewerState
 
 from . import metrics
 from .connection import Connection
+from .frames import Frame
+from .interest import Interest
 from .order import Hole, Release, Sequencer
 from .posted import Posted
 from .protocol import Ping, ReadNotice, Reset, ResetReason
@@ -68,11 +70,11 @@ class Hub:
     def settle(self, connection: Connection, state: ViewerState) -> None:
         """The database has been read: give the connection what came after that, and everything from now on."""
         self._drop(connection, connection.registered - state.topics.keys())
-        connection.registered = set(state.topics)
-        connection.state = state
+        connection.interest = interest = Interest.of(state)
+        connection.registered = interest.topics.keys()
         connection.read_version = state.read_version
-        connection.was_member = connection.is_member_at(time.time())
-        connection.floors = {topic: state.positions[topic] for topic in state.topics}
+        connection.was_member = interest.is_member_at(time.time())
+        connection.floors = {topic: state.positions[topic] for topic in interest.topics}
         for topic, head in connection.floors.items():
             self._delivered.setdefault(topic, head)
         self._queue(self.sequencer.settle(connection.floors))
@@ -80,13 +82,16 @@ class Hub:
         connection.is_live = True
         for release in buffered:
             self._offer(release, connection)
+        # What is delivered up to here comes no more: keep the floors of the rest, as a rule of none.
+        floors = connection.floors.items()
+        connection.floors = {topic: head for topic, head in floors if self._delivered.get(topic, head) < head}
 
     def withdraw(self, connection: Connection) -> None:
         """Give the connection no more postings."""
         connection.is_live = False
         connection.buffer = None
         self._drop(connection, connection.registered)
-        connection.registered = set()
+        connection.registered = frozenset()
 
     def _drop(self, connection: Connection, topics: Iterable[str]) -> None:
         empty = []
@@ -164,19 +169,21 @@ class Hub:
     # --- other news ------------------------------------------------------------------------------------------------
     def positions(self, connection: Connection) -> dict[str, int]:
         """Up to where everything was queued for the connection, or was not for it."""
-        floors = connection.floors if connection.is_live else {}
-        return {topic: max(floor, self._delivered.get(topic, 0)) for topic, floor in floors.items()}
+        if not connection.is_live:
+            return {}
+        floors = connection.floors
+        return {topic: max(floors.get(topic, 0), self._delivered[topic]) for topic in connection.registered}
 
     def ping(self, connection: Connection) -> None:
         """Say how far the client is, and ask whether it is there."""
-        connection.offer(Ping(positions=self.positions(connection)).model_dump_json())
+        connection.offer(Frame.of(Ping(positions=self.positions(connection))))
 
     def tell_read(self, viewer_id: int, news: ReadNews) -> bool:
         """Tell the viewer's tabs what was read. False when one of them has missed something before this."""
-        frame = ReadNotice(ids=news.ids, positions=news.positions, unread=news.unread).model_dump_json()
+        frame = Frame.of(ReadNotice(ids=news.ids, positions=news.positions, unread=news.unread))
         complete = True
         for connection in self.of_viewer(viewer_id):
-            if connection.state is not None and connection.read_version < news.version:
+            if connection.interest is not None and connection.read_version < news.version:
                 complete = complete and connection.read_version == news.version - 1
                 connection.read_version = news.version
                 connection.offer(frame)
@@ -185,8 +192,8 @@ class Hub:
     def reset(self, connection: Connection, reason: ResetReason) -> None:
         """Tell a client to load its list again; it gets no more postings until it resumes."""
         self.withdraw(connection)
-        connection.state = None
-        connection.offer(Reset(reason=reason).model_dump_json())
+        connection.interest = None
+        connection.offer(Frame.of(Reset(reason=reason)))
 
     def reset_all(self, reason: ResetReason) -> None:
         """Reset every connection: the database is another one."""
@@ -196,5 +203,5 @@ class Hub:
 
 def _may_have_to_go(posted: Posted, connection: Connection) -> bool:
     """Whether a card that a child has on screen was just rated for adults."""
-    is_kids = connection.state is not None and connection.state.is_kids
+    is_kids = connection.interest is not None and connection.interest.is_kids
     return is_kids and posted.revision > 1 and posted.maturity > KIDS_MAX_MATURITY

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
 from notifications.models import Notification
 
+from .frames import Frame
 from .protocol import NotificationFrame
 
 
@@ -15,7 +16,7 @@ from .protocol import NotificationFrame
 class Posted:
     """One revision's postings: all seqs were drawn under the same locks, so they are released together or not at all.
 
-    `frame` is the encoded frame, made once for every receiver in every process. It holds the newest state, which is
+    `frame` is made once for every receiver in every process. It holds the newest state, which is
     that of revision `shown`: later than `revision` when the notification has been revised meanwhile.
     """
 
@@ -27,7 +28,7 @@ class Posted:
     maturity: int
     posted_at: float  # seconds since 1970
     expires_at: float | None
-    frame: str
+    frame: Frame
 
     def has_expired(self) -> bool:
         """Whether it is too late to tell anybody."""
@@ -35,12 +36,14 @@ class Posted:
 
     def to_message(self) -> dict[str, Any]:
         """As a message for the channel layer."""
-        return {"type": "live.posted", **asdict(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"type": "live.posted", **values, "frame": self.frame.text}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """From a message of the channel layer."""
-        return cls(**{name: value for name, value in message.items() if name != "type"})
+        values = {name: value for name, value in message.items() if name != "type"}
+        return cls(**values | {"frame": Frame(message["frame"])})
 
 
 def describe(notification: Notification, *, revision: int, positions: Mapping[str, int], posted_at: datetime) -> Posted:
@@ -54,7 +57,7 @@ def describe(notification: Notification, *, revision: int, positions: Mapping[st
         maturity=notification.maturity,
         posted_at=posted_at.timestamp(),
         expires_at=notification.expires_at.timestamp() if notification.expires_at else None,
-        frame=_frame(notification, positions).model_dump_json(),
+        frame=Frame.of(_frame(notification, positions)),
     )
 
 

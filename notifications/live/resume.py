@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from notifications.queries import InboxEntry, ReadNews, ViewerState, missing_postings, read_news, viewer_state
 
 from .connection import Connection
+from .frames import Frame
 from .hub import Hub
 from .protocol import NotificationFrame, Ping, ReadNotice, ResetReason, Resume, Welcome
 from .threads import in_thread
@@ -64,7 +65,7 @@ def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[Base
 
 def _go_live(hub: Hub, connection: Connection, state: ViewerState, answer: Iterable[BaseModel]) -> None:
     for frame in answer:
-        connection.owe(frame.model_dump_json())
+        connection.owe(Frame.of(frame))
     hub.settle(connection, state)
 
 

@@ -104,11 +104,11 @@ def _check(hub: Hub, connection: Connection, facts: Facts) -> bool:
         connection.close(Close.SIGNED_OUT, "signed-out")
         return False
     entitlement_version, read_version, _ = versions
-    state = connection.state
-    if state is None:
+    interest = connection.interest
+    if interest is None:
         return False
-    was_member, connection.was_member = connection.was_member, connection.is_member_at(time.time())
-    if entitlement_version > state.entitlement_version or (was_member and not connection.was_member):
+    was_member, connection.was_member = connection.was_member, interest.is_member_at(time.time())
+    if entitlement_version > interest.entitlement_version or (was_member and not connection.was_member):
         hub.reset(connection, "entitlement")
         return False
     return read_version > connection.read_version

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from notifications.events import notification_posted
 from notifications.models import Notification, Posting
 from notifications.tasks import fan_out
 from ott.embedded.ports import free_port
+from ott.embedded.processes import COMMANDS
 
 START_SECONDS = 30
 EPOCH = uuid.UUID(int=7)  # the same for all tests: it names the database, and they share one
@@ -31,13 +31,12 @@ PATIENCE = 5.0  # seconds until a frame that must come has come
 class LiveServer:
     """One real web process, as `make up` runs it, on a free port."""
 
-    def __init__(self, environment: dict[str, str], **settings: str) -> None:
+    def __init__(self, environment: dict[str, str], *options: str, **settings: str) -> None:
         self.port = free_port()
         self.url = f"127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "uvicorn", "ott.asgi:application", "--ws", "websockets-sansio"]
-        command += ["--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning"]
+        command = [part.format(port=self.port) for part in COMMANDS["web"]]
         self.process = subprocess.Popen(
-            command,
+            [*command, *options],
             env={**os.environ, **environment, "OTT_PROCESS": "web", **settings},
             preexec_fn=dying_with_parent(),  # noqa: PLW1509 - the child only calls prctl
         )

@@ -25,6 +25,7 @@ from notifications.live import resume as resuming
 from notifications.live.auth import credential
 from notifications.live.connection import Connection, Identity
 from notifications.live.hub import Hub
+from notifications.live.outlets import SendOutlet
 from notifications.live.posted import Posted
 from notifications.live.protocol import Resume
 from notifications.models import Epoch, Notification, Posting
@@ -75,8 +76,8 @@ class Tab:
         self.cards = {e.id: Card(e.revision, e.title, e.recalled, e.read, e.positions) for e in page.entries}
 
     async def connect(self) -> None:
-        self.connection = Connection(self.identity, self.send)
-        self.writer = asyncio.create_task(self.connection.write_all())
+        self.outlet = SendOutlet(self.send)
+        self.connection = Connection(self.identity, self.outlet)
         self.hub.join(self.connection)
         await self.resume()
 
@@ -88,11 +89,12 @@ class Tab:
     async def disconnect(self) -> None:
         assert self.connection is not None
         self.hub.leave(self.connection)
-        self.writer.cancel()
+        self.outlet.stop()
         self.connection = None
 
     def is_idle(self) -> bool:
-        return not self.is_busy and not (self.connection and self.connection._queue)
+        is_out = self.connection is None or (self.connection.is_idle and self.outlet._frame is None)
+        return is_out and not self.is_busy
 
     async def send(self, message: dict[str, Any]) -> None:
         self.is_busy = True
@@ -254,10 +256,9 @@ class Walk(RuleBasedStateMachine):
         try:
             self.tick_and_compare()
         finally:
-            tasks = [self.pump, self.tab.writer]
-            for task in tasks:
-                task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self.tab.outlet.stop()
+            self.pump.cancel()
+            self.loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self.loop), return_exceptions=True))
             self.loop.close()
 
 
@@ -272,7 +273,7 @@ def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.Monk
         run_state_machine_as_test(
             Walk,
             settings=settings(
-                max_examples=1000 if os.environ.get("OTT_SOAK") else 30,
+                max_examples=2000 if os.environ.get("OTT_SOAK") else 200,
                 stateful_step_count=30,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

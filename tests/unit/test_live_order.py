@@ -5,6 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifications.live.frames import Frame
 from notifications.live.order import Hole, Release, Sequencer
 from notifications.live.posted import Posted
 
@@ -21,7 +22,7 @@ def posted(number: int, **positions: int) -> Posted:
         maturity=0,
         posted_at=float(number),
         expires_at=None,
-        frame="{}",
+        frame=Frame("{}"),
     )
 
 
