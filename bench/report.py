@@ -35,6 +35,21 @@ def row_within(*, scenario: str, metric: str, value: float, unit: str, at_most: 
     )
 
 
+def row_ratio(*, scenario: str, metric: str, value: float, unit: str, baseline: float | None, at_least: float) -> Row:
+    """A row whose value must be `at_least` times its baseline; without a baseline nothing is judged."""
+    ratio = value / baseline if baseline else None
+    return Row(
+        scenario=scenario,
+        metric=metric,
+        value=round(value, 2),
+        unit=unit,
+        baseline=None if baseline is None else round(baseline, 2),
+        ratio=None if ratio is None else round(ratio, 2),
+        goal=f">= {at_least:g} x baseline",
+        met=None if ratio is None else ratio >= at_least,
+    )
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     """The nearest-rank percentile: the smallest value that `percent` of all do not exceed."""
     ordered = sorted(values)

@@ -109,11 +109,6 @@ def inbox(*, viewer_id: int, before: int | None = None, limit: int = 30) -> Inbo
     )
 
 
-def missing_postings(*, viewer_id: int, positions: Mapping[str, int], limit: int) -> list[InboxEntry]:
-    """What the viewer would see and a client that holds `positions` does not, in posting order, up to `limit`."""
-    return _entries("missing", viewer_id, positions=json.dumps(dict(positions)), limit=limit)
-
-
 def unread_count(*, viewer_id: int) -> int:
     """How many notifications the viewer has not read, counted up to `UNREAD_LIMIT`."""
     row: dict[str, int] = _rows("unread", viewer_id, limit=UNREAD_LIMIT)[0]
@@ -158,9 +153,21 @@ def viewer_state(*, viewer_id: int) -> ViewerState:
     """
     row = _state_row(viewer_id)
     if row["epoch"] is None:
-        with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO notifications_epoch VALUES (1, gen_random_uuid()) ON CONFLICT DO NOTHING")
+        ensure_epoch()
         row = _state_row(viewer_id)
+    return state_from_row(row)
+
+
+def ensure_epoch() -> None:
+    """Give a new database its epoch."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM notifications_epoch")
+        if not cursor.rowcount:
+            cursor.execute("INSERT INTO notifications_epoch VALUES (1, gen_random_uuid()) ON CONFLICT DO NOTHING")
+
+
+def state_from_row(row: Mapping[str, Any]) -> ViewerState:
+    """A row of `viewer_state.sql`."""
     return ViewerState(
         epoch=format_epoch(row["epoch"], row["entitlement_version"]),
         entitlement_version=row["entitlement_version"],

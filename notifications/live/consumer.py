@@ -17,10 +17,8 @@ from .auth import Receive, Scope, Send, identify
 from .connection import Connection, Identity
 from .frames import Frame
 from .gateway import gateway
-from .hub import Hub
 from .outlets import outlet_for
 from .protocol import Ack, BadFrame, Close, ErrorFrame, Pong, ReadNotice, ReadRequest, Resume, parse
-from .resume import resume
 from .threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -53,7 +51,7 @@ async def _serve(scope: Scope, identity: Identity, receive: Receive, send: Send)
     connection = Connection(identity, outlet_for(scope, send))
     hub.join(connection)
     try:
-        await _read_all(hub, connection, receive)
+        await _read_all(connection, receive)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if not connection.is_closing or task is None:
@@ -64,7 +62,7 @@ async def _serve(scope: Scope, identity: Identity, receive: Receive, send: Send)
     await connection.say_goodbye(send)
 
 
-async def _read_all(hub: Hub, connection: Connection, receive: Receive) -> None:
+async def _read_all(connection: Connection, receive: Receive) -> None:
     """Handle the client's frames until it leaves or is to be closed."""
     while not connection.is_closing:
         message = await receive()
@@ -76,10 +74,10 @@ async def _read_all(hub: Hub, connection: Connection, receive: Receive) -> None:
         elif not connection.may_send():
             connection.close(Close.FLOODING, "flooding")
         else:
-            await _handle(hub, connection, text)
+            await _handle(connection, text)
 
 
-async def _handle(hub: Hub, connection: Connection, text: str | None) -> None:
+async def _handle(connection: Connection, text: str | None) -> None:
     try:
         frame = parse(text)
     except BadFrame as bad:
@@ -88,7 +86,7 @@ async def _handle(hub: Hub, connection: Connection, text: str | None) -> None:
     try:
         match frame:
             case Resume():
-                await resume(hub, connection, frame)
+                await gateway().resumer.resume(connection, frame)
             case ReadRequest():
                 await _read(connection, frame)
             case Ack():

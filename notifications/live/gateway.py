@@ -19,6 +19,7 @@ from .hub import Hub
 from .posted import Posted
 from .protocol import Close
 from .push import GROUP
+from .resume import Resumer
 from .threads import in_thread
 
 RETRY_SECONDS = 0.5
@@ -31,6 +32,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.hub = Hub()
+        self.resumer = Resumer(self.hub)
         self._healer = Healer(self.hub)
         self._tasks = [
             asyncio.create_task(loop, name=name)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from django.db import connection
 
@@ -27,7 +28,18 @@ def read_postings(holes: Sequence[Hole]) -> list[Posted]:
     ranges = [{"topic": hole.topic, "low": hole.low, "high": hole.high} for hole in holes]
     with connection.cursor() as cursor:
         cursor.execute(sql.load("postings_in"), {"ranges": json.dumps(ranges)})
-        rows = cursor.fetchall()
+        return _describe(cursor.fetchall())
+
+
+def read_revisions(revisions: Collection[tuple[int, int]]) -> dict[tuple[int, int], Posted]:
+    """(notification, revision) → what was posted then, with all its places. Two queries, however many."""
+    wanted = {"notifications": [pk for pk, _ in revisions], "revisions": [revision for _, revision in revisions]}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("revisions"), wanted)
+        return {(posted.notification, posted.revision): posted for posted in _describe(cursor.fetchall())}
+
+
+def _describe(rows: Sequence[tuple[int, int, datetime, str]]) -> list[Posted]:
     notifications = Notification.objects.in_bulk({row[0] for row in rows})
     return [
         describe(notifications[pk], revision=revision, posted_at=posted_at, positions=json.loads(positions))

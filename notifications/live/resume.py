@@ -1,20 +1,22 @@
 """Resume: bring a client from what it holds to live, without a gap and without a repeat."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from pydantic import BaseModel
 
-from notifications.queries import InboxEntry, ReadNews, ViewerState, missing_postings, read_news, viewer_state
+from notifications.queries import ReadNews, ViewerState
+from notifications.resume_queries import missed_by, prepare_snapshot, read_news_of, states_of
 
+from .batching import Batcher
 from .connection import Connection
 from .frames import Frame
+from .healing import read_revisions
 from .hub import Hub
-from .protocol import NotificationFrame, Ping, ReadNotice, ResetReason, Resume, Welcome
-from .threads import in_thread
+from .posted import Posted
+from .protocol import Ping, ReadNotice, ResetReason, Resume, Welcome
 
 ATTEMPTS = 3
 
@@ -24,66 +26,95 @@ class Snapshot:
     """One viewer at one moment of the database, and what a client lacks to be there; or why it cannot."""
 
     state: ViewerState
-    start: dict[str, int] = field(default_factory=dict)  # the positions that the client goes on from
-    missed: list[InboxEntry] = field(default_factory=list)
+    start: Mapping[str, int] = field(default_factory=dict)  # the positions that the client goes on from
+    missed: Sequence[Posted] = ()
     reads: ReadNews | None = None
     objection: ResetReason | None = None
 
 
-async def resume(hub: Hub, connection: Connection, frame: Resume) -> None:
-    """Answer a `resume`: with welcome, what was missed and a ping, or with reset.
+class Resumer:
+    """Answers the `resume` frames of a hub's connections, those of a storm in batches."""
 
-    (a) Register, so that the hub keeps what is released; (b) read the database in one snapshot; (c) send; (d) flush
-    what was kept, above the snapshot's heads; (e) live. Had the client's topics changed, (a) and (b) are repeated.
-    """
-    topics = set(frame.positions or ())
-    for _ in range(ATTEMPTS):
-        hub.register(connection, topics)
-        snapshot = await in_thread(read_snapshot, connection.identity.viewer_id, frame)
-        if snapshot.objection is not None:
-            hub.reset(connection, snapshot.objection)
-            return
-        if connection.buffer is None:
-            return  # reset meanwhile: more was released than is kept
-        if snapshot.reads is not None and snapshot.state.topics.keys() <= topics:
-            _go_live(hub, connection, snapshot.state, _answer(snapshot, snapshot.reads, frame))
-            return
-        topics = set(snapshot.state.topics)
-    hub.reset(connection, "entitlement")
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._snapshots = Batcher(read_snapshots, per_second=settings.LIVE_ADMISSIONS_PER_SECOND)
+
+    async def resume(self, connection: Connection, frame: Resume) -> None:
+        """Answer with welcome, what was missed and a ping, or with reset.
+
+        (a) Register, so that the hub keeps what is released; (b) read the database in one snapshot; (c) send; (d) flush
+        what was kept, above the snapshot's heads; (e) live. Had the client's topics changed, (a) and (b) are repeated.
+        """
+        hub, topics = self._hub, set(frame.positions or ())
+        for _ in range(ATTEMPTS):
+            hub.register(connection, topics)
+            snapshot = await self._snapshots.ask((connection.identity.viewer_id, frame))
+            if snapshot.objection is not None:
+                hub.reset(connection, snapshot.objection)
+                return
+            if connection.buffer is None:
+                return  # reset meanwhile: more was released than is kept
+            if snapshot.reads is not None and snapshot.state.topics.keys() <= topics:
+                for answer in _answer(snapshot, snapshot.reads, frame):
+                    connection.owe(answer)
+                hub.settle(connection, snapshot.state)
+                return
+            topics = set(snapshot.state.topics)
+        hub.reset(connection, "entitlement")
 
 
-def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[BaseModel]:
+def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[Frame]:
     """The frames that bring the client to the snapshot."""
     state = snapshot.state
     heartbeat: float = settings.LIVE_HEARTBEAT_SECONDS
-    yield Welcome(epoch=state.epoch, positions=snapshot.start, unread=reads.unread, heartbeat=heartbeat)
-    yield from map(_frame, snapshot.missed)
+    welcome = Welcome(epoch=state.epoch, positions=dict(snapshot.start), unread=reads.unread, heartbeat=heartbeat)
+    yield Frame.of(welcome)
+    for posted in snapshot.missed:
+        yield posted.frame
     if frame.positions is not None and reads.version > 0:  # something may have been read while it was away
-        yield ReadNotice(ids=reads.ids, positions=reads.positions, unread=reads.unread)
-    yield Ping(positions={topic: state.positions[topic] for topic in state.topics})
+        yield Frame.of(ReadNotice(ids=reads.ids, positions=reads.positions, unread=reads.unread))
+    yield Frame.of(Ping(positions={topic: state.positions[topic] for topic in state.topics}))
 
 
-def _go_live(hub: Hub, connection: Connection, state: ViewerState, answer: Iterable[BaseModel]) -> None:
-    for frame in answer:
-        connection.owe(Frame.of(frame))
-    hub.settle(connection, state)
-
-
-def read_snapshot(viewer_id: int, frame: Resume) -> Snapshot:
-    """The viewer and what the client lacks, as of one moment."""
+def read_snapshots(asked: Sequence[tuple[int, Resume]]) -> list[Snapshot | Exception]:
+    """Each (viewer, resume)'s viewer, and what the client lacks, all as of one moment. `LookupError` for nobody."""
+    prepare_snapshot()
     with transaction.atomic():
         with database.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        state = viewer_state(viewer_id=viewer_id)
-        if objection := _objection(frame, state):
-            return Snapshot(state, objection=objection)
-        known = state.positions if frame.positions is None else frame.positions
-        start = {topic: known[topic] for topic in state.topics}
-        limit: int = settings.LIVE_MAX_MISSING
-        missed = missing_postings(viewer_id=viewer_id, positions=start, limit=limit + 1)
-        if len(missed) > limit:
-            return Snapshot(state, objection="too-many")
-        return Snapshot(state, start, missed, read_news(viewer_id=viewer_id))
+        states = states_of(viewer_ids=[viewer_id for viewer_id, _ in asked])
+        answers: list[Snapshot | Exception] = []
+        going_on: dict[int, tuple[int, Snapshot]] = {}
+        for place, ((viewer_id, frame), state) in enumerate(zip(asked, states, strict=True)):
+            answer = LookupError(viewer_id) if state is None else _begin(frame, state)
+            answers.append(answer)
+            if isinstance(answer, Snapshot) and answer.objection is None:
+                going_on[place] = (viewer_id, answer)
+        for place, complete in zip(going_on, _complete(list(going_on.values())), strict=True):
+            answers[place] = complete
+        return answers
+
+
+def _begin(frame: Resume, state: ViewerState) -> Snapshot:
+    if objection := _objection(frame, state):
+        return Snapshot(state, objection=objection)
+    known = state.positions if frame.positions is None else frame.positions
+    return Snapshot(state, {topic: known[topic] for topic in state.topics})
+
+
+def _complete(begun: Sequence[tuple[int, Snapshot]]) -> Iterator[Snapshot]:
+    """What each has missed and read; a card that many have missed is read and encoded once."""
+    if not begun:
+        return
+    limit: int = settings.LIVE_MAX_MISSING
+    missed = missed_by(viewers=[(viewer_id, snapshot.start) for viewer_id, snapshot in begun], limit=limit + 1)
+    posted = read_revisions({revision for revisions in missed if len(revisions) <= limit for revision in revisions})
+    reads = read_news_of(viewer_ids=[viewer_id for viewer_id, _ in begun])
+    for (_, snapshot), revisions, news in zip(begun, missed, reads, strict=True):
+        if len(revisions) > limit:
+            yield Snapshot(snapshot.state, objection="too-many")
+        else:
+            yield Snapshot(snapshot.state, snapshot.start, [posted[revision] for revision in revisions], news)
 
 
 def _objection(frame: Resume, state: ViewerState) -> ResetReason | None:
@@ -98,21 +129,3 @@ def _objection(frame: Resume, state: ViewerState) -> ResetReason | None:
     if any(frame.positions[topic] > state.positions[topic] for topic in state.topics):
         return "ahead"
     return None
-
-
-def _frame(entry: InboxEntry) -> NotificationFrame:
-    return NotificationFrame(
-        id=entry.id,
-        revision=entry.revision,
-        kind=entry.kind,
-        title=entry.title,
-        body=entry.body,
-        url=entry.url,
-        image=entry.image,
-        studio=entry.studio,
-        category=entry.category,
-        recalled=entry.recalled,
-        published_at=entry.published_at,
-        expires_at=entry.expires_at,
-        positions=entry.positions,
-    )

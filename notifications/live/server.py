@@ -28,7 +28,7 @@ class FramesProtocol(WebSocketsSansIOProtocol):
         """Offer the extension to the application, whose task was made by now and has not begun."""
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"][EXTENSION] = {"outlet": self}  # type: ignore[index] # it is never None here
+            self.scope["extensions"][EXTENSION] = {"outlet": self}
 
     # --- the extension: an `Outlet` -------------------------------------------------------------------------------
     def write(self, frame: Frame) -> bool:

@@ -20,14 +20,14 @@ from accounts.commands import end_membership, start_membership, update_profile
 from accounts.queries import is_member
 from notifications.commands import mark_read, revise_notification, subscribe, unsubscribe
 from notifications.events import notification_posted
-from notifications.live import healing, push, tick
-from notifications.live import resume as resuming
+from notifications.live import batching, healing, push, tick
 from notifications.live.auth import credential
 from notifications.live.connection import Connection, Identity
 from notifications.live.hub import Hub
 from notifications.live.outlets import SendOutlet
 from notifications.live.posted import Posted
 from notifications.live.protocol import Resume
+from notifications.live.resume import Resumer
 from notifications.models import Epoch, Notification, Posting
 from notifications.queries import inbox
 from notifications.tasks import fan_out
@@ -62,6 +62,7 @@ class Tab:
 
     def __init__(self, hub: Hub, identity: Identity, load: Callable[[], Any]) -> None:
         self.hub = hub
+        self.resumer = Resumer(hub)
         self.identity = identity
         self.load = load
         self.cards: dict[int, Card] = {}
@@ -84,7 +85,7 @@ class Tab:
     async def resume(self) -> None:
         assert self.connection is not None
         frame = Resume(type="resume", epoch=self.epoch, positions=self.positions)
-        await resuming.resume(self.hub, self.connection, frame)
+        await self.resumer.resume(self.connection, frame)
 
     async def disconnect(self) -> None:
         assert self.connection is not None
@@ -263,7 +264,7 @@ class Walk(RuleBasedStateMachine):
 
 
 def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (healing, tick, resuming):
+    for module in (batching, healing, tick):
         monkeypatch.setattr(module, "in_thread", in_test_thread)
     monkeypatch.setattr(tick, "GRACE_SECONDS", 0)
     monkeypatch.setattr(push, "_send_soon", lambda message: None)  # every hint of a read or a change is lost

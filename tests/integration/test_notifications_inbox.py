@@ -12,7 +12,8 @@ from accounts.commands import end_membership, start_membership
 from accounts.models import Membership
 from notifications.commands import mark_read, post_notification, revise_notification, subscribe, unsubscribe
 from notifications.models import Notification, Posting, Topic
-from notifications.queries import inbox, missing_postings, positions, topics_for, unread_count, why
+from notifications.queries import inbox, positions, topics_for, unread_count, why
+from notifications.resume_queries import missed_by
 
 from .notifications_support import LONG_AGO, MOVIES, a_viewer, post, titles
 
@@ -276,9 +277,13 @@ def test_what_is_missing_from_positions_comes_once_in_posting_order_at_its_newes
     revise_notification(subject="release:known", subject_version=2, title="Known, changed")
     revise_notification(subject="release:first", subject_version=2, title="First, changed")
 
-    missed = missing_postings(viewer_id=viewer.pk, positions=held, limit=LIMIT)
+    stranger = a_viewer()
 
-    assert [(entry.title, entry.revision) for entry in missed] == [
+    missed, of_stranger = missed_by(viewers=[(viewer.pk, held), (stranger.pk, held)], limit=LIMIT)
+
+    assert of_stranger == []
+    titles = dict(Notification.objects.values_list("pk", "title"))
+    assert [(titles[pk], revision) for pk, revision in missed] == [
         ("Second", 1),
         ("Known, changed", 2),
         ("First, changed", 2),

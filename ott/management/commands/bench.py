@@ -1,16 +1,25 @@
 """`manage.py bench SCENARIO`: measure, print a table, write JSON, and say what misses its goal."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import broker, latency, projection, routing
+from bench import broker, latency, live, projection, routing
 from bench.report import Row, as_json, as_table
 from ott.embedded.ports import LOOPBACK
+from ott.embedded.processes import COMMANDS
 
-SCENARIOS = {"broker": broker.run, "latency": latency.run, "projection": projection.run, "routing": routing.run}
+SCENARIOS: Mapping[str, Callable[..., list[Row]]] = {
+    "broker": broker.run,
+    "latency": latency.run,
+    "live": partial(live.run, web_command=COMMANDS["web"]),
+    "projection": projection.run,
+    "routing": routing.run,
+}
 RESULTS = Path("bench/results")
 
 

@@ -1,0 +1,68 @@
+"""Many questions to the database as one: who asks while others are being answered is answered with the next batch."""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from .threads import in_thread
+
+AT_ONCE = 64
+WORKERS = 2
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+logger = logging.getLogger(__name__)
+
+
+class Batcher(Generic[Question, Answer]):
+    """Asks `handle`, a database function, up to `AT_ONCE` questions at a time; a lone question does not wait.
+
+    In a storm no more than `per_second` are answered in a second, with jitter, so that pages get their share of the
+    processor and the database. `handle` gives an answer for each question, in order; an exception among them is
+    raised to the one who asked.
+    """
+
+    def __init__(self, handle: Callable[[list[Question]], list[Answer | Exception]], *, per_second: float) -> None:
+        self._handle = handle
+        self._per_second = per_second
+        self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+
+    async def ask(self, question: Question) -> Answer:
+        """The answer. Raises what `handle` gave or raised."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, future))
+        if len(self._workers) < WORKERS:
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return await future
+
+    async def _work(self) -> None:
+        while self._waiting:
+            started = time.monotonic()
+            batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            asked = [(question, future) for question, future in batch if not future.done()]  # who left asks no more
+            await self._answer(asked)
+            if self._waiting:  # a storm
+                pause = len(asked) * WORKERS / self._per_second * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+                await asyncio.sleep(max(0.0, pause - (time.monotonic() - started)))
+
+    async def _answer(self, asked: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        answers: list[Answer | Exception]
+        try:
+            answers = await in_thread(self._handle, [question for question, _ in asked])
+        except Exception as error:
+            answers = [error] * len(asked)
+        for (_, future), answer in zip(asked, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

@@ -1,0 +1,57 @@
+"""What resuming clients need to know, for many viewers in one statement each: the statements for one, made lateral."""
+
+import json
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from django.db import connection
+
+from . import sql
+from .models import KIDS_MAX_MATURITY
+from .queries import UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, state_from_row
+
+Held = Mapping[str, int]
+
+
+def states_of(*, viewer_ids: Sequence[int]) -> list[ViewerState | None]:
+    """Each viewer's state, None where there is no such user. One query."""
+    states: list[ViewerState | None] = [None] * len(viewer_ids)
+    for row in _rows("viewer_state", viewer_ids):
+        states[row["place"] - 1] = state_from_row(row)
+    return states
+
+
+def missed_by(*, viewers: Sequence[tuple[int, Held]], limit: int) -> list[list[tuple[int, int]]]:
+    """(notification, revision) of what each (viewer, positions held) has missed, in posting order. One query."""
+    missed: list[list[tuple[int, int]]] = [[] for _ in viewers]
+    held = [json.dumps(dict(positions)) for _, positions in viewers]
+    rows = _rows("missed", [viewer_id for viewer_id, _ in viewers], held, limit=limit)
+    for row in sorted(rows, key=itemgetter("posted_at", "notification_id")):
+        missed[row["place"] - 1].append((row["notification_id"], row["revision"]))
+    return missed
+
+
+def read_news_of(*, viewer_ids: Sequence[int]) -> list[ReadNews]:
+    """What each viewer has read, and how many are left. Two queries."""
+    unread = {row["place"]: row["count"] for row in _rows("unread", viewer_ids, limit=UNREAD_LIMIT)}
+    return [
+        ReadNews(row["version"], json.loads(row["ids"]), json.loads(row["positions"]), unread[row["place"]])
+        for row in sorted(_rows("read_state", viewer_ids), key=itemgetter("place"))
+    ]
+
+
+def prepare_snapshot() -> None:
+    """What has to be there before a snapshot is taken: within one, two who make the epoch would clash."""
+    ensure_epoch()
+
+
+def _rows(
+    statement: str, viewer_ids: Sequence[int], held: Sequence[str] = (), **parameters: object
+) -> list[dict[str, Any]]:
+    """Run `sql/<statement>.sql` for each viewer; `place` says for which, from 1."""
+    bound: dict[str, Any] = {"viewer_ids": list(viewer_ids), "held": list(held) or ["{}"] * len(viewer_ids)}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load_for_many(statement), bound | {"kids_max_maturity": KIDS_MAX_MATURITY, **parameters})
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
