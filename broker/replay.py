@@ -19,6 +19,9 @@ from .models import DeadLetter
 
 CHUNK = 200
 
+WayBack = Callable[[str, DeadLetter], None]
+_ways_back: dict[str, WayBack] = {}
+
 _PUBLISH_AGAIN = """
     INSERT INTO broker_outboxmessage (message_id, type, key, exchange, routing_key, body)
     VALUES (%s, %s, %s, %s, %s, %s)
@@ -120,6 +123,14 @@ def _try(dead_letter_id: int, *, actor: str, to_group: str, force: bool) -> Exce
     return None
 
 
+def register(kind: str, way_back: WayBack) -> None:
+    """Let `way_back(name, letter)` replay what failed at `kind:name`, an application's own place.
+
+    It runs inside the replay's transaction, and raises `NotReplayable` where there is nothing to go back to.
+    """
+    _ways_back[kind] = way_back
+
+
 def _count_failure(letter: DeadLetter, error: Exception) -> None:
     replays = letter.replays + 1
     DeadLetter.objects.filter(pk=letter.pk).update(
@@ -138,6 +149,8 @@ def _way_back(letter: DeadLetter, to_group: str) -> Callable[[], None]:
             return partial(_to_queue, name, letter)
         case "exchange":
             return partial(_to_exchange, letter)
+    if kind in _ways_back:
+        return partial(_ways_back[kind], name, letter)
     raise NotReplayable(f"A message that failed at {letter.origin!r} goes back to a named group only")
 
 

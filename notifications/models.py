@@ -8,6 +8,23 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from .outbound import models as outbound
+
+__all__ = [
+    "KIDS_MAX_MATURITY",
+    "STANDING_TOPICS",
+    "Epoch",
+    "Kind",
+    "Notification",
+    "Posting",
+    "ReadItem",
+    "ReadMark",
+    "ReadState",
+    "Subscription",
+    "Topic",
+    "outbound",
+]
+
 
 class Kind(models.TextChoices):
     """What a notification is about; a subscription says which kinds it wants."""

@@ -2,12 +2,16 @@
 
 import logging
 
+from celery import shared_task
+
 from broker.messages import Message
 
 from .events import NotificationPosted
 from .live.posted import describe
 from .live.push import push_live
 from .models import Notification, Posting
+from .outbound.housekeeping import prune
+from .outbound.tasks import drain_alone
 
 logger = logging.getLogger(__name__)
 
@@ -24,3 +28,15 @@ def fan_out(message: Message) -> None:
         logger.info("Notification %s is gone; there is nothing to push", data.notification_id)
         return
     push_live(describe(notification, revision=data.revision, positions=data.positions, posted_at=posting.posted_at))
+
+
+@shared_task(name="notifications.send_due_deliveries")
+def send_due_deliveries() -> int:
+    """Send deliveries that are due; for the beat, every second: retries, and what a lost wake-up left."""
+    return drain_alone()
+
+
+@shared_task(name="notifications.prune_deliveries")
+def prune_deliveries() -> int:
+    """Forget deliveries that ended long ago; for the beat, every hour."""
+    return prune()

@@ -3,12 +3,19 @@
 from django.urls import path
 
 from . import views
+from .outbound import views as outbound
 
 urlpatterns = [
     path("notifications/", views.inbox, name="inbox"),
     path("notifications/read/", views.read, name="read"),
     path("notifications/<int:notification_id>/why/", views.why, name="why"),
     path("notifications/topics/", views.topics, name="topics"),
+    path("notifications/channels/", outbound.channels, name="channels"),
+    path("notifications/channels/mail/", outbound.mail, name="channel_mail"),
+    path("notifications/channels/browsers/", outbound.browser, name="channel_browser"),
+    path("notifications/channels/webhooks/", outbound.webhook, name="channel_webhook"),
+    path("notifications/channels/<int:endpoint_id>/<slug:act>/", outbound.change, name="channel_change"),
+    path("unsubscribe/<str:token>/", outbound.unsubscribe, name="unsubscribe"),
     path("notifications/fragments/bell/", views.bell, name="bell"),
     path("notifications/fragments/follow/", views.follow, name="follow"),
     path("notifications/fragments/follow-panel/", views.follow_panel, name="follow_panel"),

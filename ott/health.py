@@ -96,5 +96,6 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     "worker": _sign_of_life("worker"),
     "worker-bulk": _sign_of_life("worker-bulk"),
     "worker-media": _sign_of_life("worker-media"),
+    "worker-outbound": _sign_of_life("worker-outbound"),
     "beat": _sign_of_life("beat"),
 }

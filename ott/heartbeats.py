@@ -9,7 +9,7 @@ from django.core.cache import cache
 
 LIFE_SECONDS = 10
 EVERY_SECONDS = 1.0
-WATCHED = ("worker", "worker-bulk", "worker-media", "beat")
+WATCHED = ("worker", "worker-bulk", "worker-media", "worker-outbound", "beat")
 
 logger = logging.getLogger(__name__)
 _last_mark = 0.0

@@ -154,6 +154,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"queue": "urgent", "expires": 5},
     },
+    "send-due-deliveries": {
+        "task": "notifications.send_due_deliveries",
+        "schedule": 1.0,
+        "options": {"queue": "outbound", "expires": 1},
+    },
+    "prune-deliveries": {
+        "task": "notifications.prune_deliveries",
+        "schedule": 3600.0,
+        "options": {"queue": "outbound", "expires": 3600},
+    },
     "prune-broker": {"task": "broker.prune", "schedule": 3600.0, "options": {"queue": "bulk", "expires": 3600}},
     "publish-due-releases": {
         "task": "catalog.publish_due_releases",
@@ -184,6 +194,17 @@ LIVE_TICK_SECONDS = 2.0
 LIVE_ADMISSIONS_PER_SECOND = 1000.0  # of clients that all come back at once, in each web process
 LIVE_MAX_FRAME_BYTES = 64 * 1024
 LIVE_MAX_MISSING = 200  # more than this many missed postings: reset, and the client reloads its list
+
+# --- Outbound deliveries -------------------------------------------------------------------------------------------
+OTT_SITE_URL = env.str("OTT_SITE_URL", "").rstrip("/") or f"http://localhost:{OTT_PORT}"  # in mails and webhooks
+OUTBOUND_MAX_ATTEMPTS = 10
+OUTBOUND_SECONDS = env.float("OTT_OUTBOUND_SECONDS", 10.0)  # for one attempt, from the connection to the answer
+OUTBOUND_BACKOFF_SECONDS = env.float("OTT_OUTBOUND_BACKOFF_SECONDS", 5.0)  # doubled with each attempt, full jitter
+OUTBOUND_BACKOFF_CAP_SECONDS = 3600.0
+# Webhooks and push services at private and loopback addresses: for tests and benchmarks on this machine alone.
+OUTBOUND_ALLOW_PRIVATE = env.bool("OTT_OUTBOUND_ALLOW_PRIVATE", False)
+OTT_VAPID_PRIVATE_KEY = env.str("OTT_VAPID_PRIVATE_KEY", "")  # else it is drawn once and kept in the data folder
+OTT_VAPID_CONTACT = env.str("OTT_VAPID_CONTACT", "mailto:hello@marquee.example")
 
 # --- Static files --------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -219,9 +240,15 @@ EMAIL_PORT = env.int("OTT_SMTP_PORT", 25)
 EMAIL_HOST_USER = env.str("OTT_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = env.str("OTT_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("OTT_SMTP_TLS", False)
+EMAIL_USE_SSL = env.bool("OTT_SMTP_SSL", False)
 EMAIL_TIMEOUT = 10
 # Without a mail server, mail is printed.
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_BACKEND = env.str("OTT_EMAIL_BACKEND", "") or (
+    f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+)
+ANYMAIL: dict[str, str] = env.dict(
+    "OTT_ANYMAIL", {}
+)  # KEY=value,… of the provider, for a backend such as anymail.backends.postmark…
 DEFAULT_FROM_EMAIL = env.str("OTT_FROM_EMAIL", "Marquee <hello@marquee.example>")
 
 # --- Security ------------------------------------------------------------------------------------------------------

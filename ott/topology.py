@@ -36,6 +36,11 @@ topology = Topology(
         ),
         Exchange(name="media", type=ExchangeType.DIRECT, types=("asset.attached",)),
         Exchange(name="notifications", type=ExchangeType.HEADERS, types=("notification.posted",)),
+        Exchange(
+            name="outbound",
+            type=ExchangeType.DIRECT,
+            types=("deliveries.wanted", "deliveries.created", "delivery.due", "endpoint.switched_off"),
+        ),
     ),
     streams=(
         Stream(name="releases", partitions=2),
@@ -46,6 +51,16 @@ topology = Topology(
         WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3, fair_by="studio"),
         WorkQueue(name="fan_out", handler="notifications.tasks.fan_out", lane="default"),
         WorkQueue(name="fan_out_urgent", handler="notifications.tasks.fan_out", lane="urgent"),
+        WorkQueue(name="plan_deliveries", handler="notifications.outbound.tasks.plan_deliveries", lane="outbound"),
+        WorkQueue(name="plan_alerts", handler="notifications.outbound.tasks.plan_deliveries", lane="outbound-urgent"),
+        WorkQueue(name="create_deliveries", handler="notifications.outbound.tasks.create_deliveries", lane="bulk"),
+        WorkQueue(
+            name="create_alerts", handler="notifications.outbound.tasks.create_deliveries", lane="outbound-urgent"
+        ),
+        WorkQueue(
+            name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="outbound-urgent"
+        ),
+        WorkQueue(name="tell_viewer", handler="notifications.outbound.tasks.tell_viewer"),
     ),
     bindings=(
         Binding(exchange="catalog", routing_key="release.#", to="releases"),
@@ -54,6 +69,12 @@ topology = Topology(
         Binding(exchange="media", routing_key="asset.attached", to="encode"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="fan_out_urgent"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="fan_out"),
+        Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="plan_alerts"),
+        Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="plan_deliveries"),
+        Binding(exchange="outbound", routing_key="wanted.high", to="create_alerts"),
+        Binding(exchange="outbound", routing_key="wanted.normal", to="create_deliveries"),
+        Binding(exchange="outbound", routing_key="created", to="send_deliveries"),
+        Binding(exchange="outbound", routing_key="switched_off", to="tell_viewer"),
     ),
     groups=(
         Group(

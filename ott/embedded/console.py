@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import suppress
 
-NAME_WIDTH = 12
+NAME_WIDTH = 15
 _OURS = "marquee"
 _COLOURS = {
     "web": 36,
@@ -14,6 +14,7 @@ _COLOURS = {
     "worker": 32,
     "worker-bulk": 37,
     "worker-media": 33,
+    "worker-outbound": 94,
     "beat": 34,
     "prepare": 90,
     _OURS: 91,

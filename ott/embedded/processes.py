@@ -23,6 +23,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "worker": (*_WORKER, "--hostname=worker@%h", "--queues=urgent,default", "--concurrency=2"),
     "worker-bulk": (*_WORKER, "--hostname=bulk@%h", "--queues=bulk", "--concurrency=1"),
     "worker-media": (*_WORKER, "--hostname=media@%h", "--queues=media", "--concurrency=1"),
+    # So has sending: a provider that is slow delays nobody else.
+    "worker-outbound": (
+        *(*_WORKER, "--hostname=outbound@%h", "--queues=outbound-urgent,outbound"),
+        "--concurrency=2",
+    ),
     "beat": (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "beat"),
 }
 PREPARE = (sys.executable, "manage.py", "prepare")

@@ -44,8 +44,8 @@ class Stack:
     """The platform on free ports, in `folder`. Nothing is started again by itself: that is up to the caller.
 
     Enter it from the main thread, as its processes die with the thread that started them. `environment` adds
-    settings; `processes` names those to start (all: web, broker, worker, worker-media, beat); `seed` fills in the
-    demo content.
+    settings; `processes` names those to start (all: web, broker, worker, worker-media, worker-outbound, beat); `seed`
+    fills in the demo content.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 import { startCountdowns } from "./countdown.js";
 import { startInbox } from "./inbox.js";
 import { refreshTimes } from "./page.js";
+import { startPush } from "./push.js";
 import { startPlayers } from "./player.js";
 import { startRails } from "./rails.js";
 import { startThemeChoice } from "./themes.js";
@@ -11,6 +12,7 @@ startRails();
 startPlayers();
 startCountdowns();
 startInbox();
+startPush();
 refreshTimes();
 setInterval(refreshTimes, 30_000);
 document.addEventListener("htmx:afterSettle", (event) => refreshTimes(event.detail.elt));

@@ -24,3 +24,23 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(fetch(request).catch(() => caches.match(request).then((kept) => kept ?? Response.error())));
   }
 });
+
+// A push from the platform. Its `tag` lets a second attempt replace the first one instead of ringing twice.
+self.addEventListener("push", (event) => {
+  const said = event.data?.json() ?? {};
+  const options = { body: said.body, tag: said.tag, data: { url: said.url ?? "/notifications/" }, icon: "/static/img/favicon.svg" };
+  if (said.image) options.image = said.image;
+  event.waitUntil(self.registration.showNotification(said.title ?? "Something new", options));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const url = new URL(event.notification.data.url, self.location.origin);
+  const open = async () => {
+    for (const page of await self.clients.matchAll({ type: "window" })) {
+      if (new URL(page.url).pathname === url.pathname) return page.focus();
+    }
+    return self.clients.openWindow(url.href);
+  };
+  if (url.origin === self.location.origin) event.waitUntil(open());
+});

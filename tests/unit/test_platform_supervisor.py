@@ -78,7 +78,7 @@ def test_the_console_prints_whole_lines_under_the_name_of_their_process(capsys: 
     console.pump(0)
 
     assert capsys.readouterr().out.splitlines() == [
-        "web          | one",
-        "web          | two",
-        "web          | last, unfinished",
+        "web             | one",
+        "web             | two",
+        "web             | last, unfinished",
     ]

@@ -1,0 +1,166 @@
+"""Claiming deliveries, and writing down what became of them. Whoever holds the token may settle, nobody else.
+
+The design is that of `broker.work`, for many rows at a time: a work item is claimed by the id in its wake-up, and run
+alone; deliveries are found by what is due, and a hundred share a statement.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from broker.backoff import delay_after
+from notifications import sql
+from notifications.models import Notification
+
+from .endings import bury, switch_off
+from .models import Circuit, Delivery
+from .outcomes import Outcome, Verdict
+from .parcels import Card, DeliveryKey, Parcel, card_of
+
+LEASE_SECONDS = 90.0
+FAILURES_TO_OPEN = 5
+UNTRIED_SECONDS = 1.0  # until what was handed back is claimed again
+
+_STATES = {
+    Verdict.SENT: Delivery.State.SENT,
+    Verdict.RETRY: Delivery.State.OPEN,
+    Verdict.UNTRIED: Delivery.State.OPEN,
+    Verdict.REFUSED: Delivery.State.DEAD,
+    Verdict.GONE: Delivery.State.DEAD,
+    Verdict.EXPIRED: Delivery.State.EXPIRED,
+    Verdict.CANCELLED: Delivery.State.CANCELLED,
+}
+Settled = tuple[Parcel, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Parcels to be sent; `seen` also counts what was due and had to be put off."""
+
+    parcels: list[Parcel]
+    seen: int
+
+
+def claim(*, lane: int, limit: int, per_host: int, held: Mapping[str, int]) -> Claimed:
+    """Take up to `limit` due deliveries of a lane for `LEASE_SECONDS`, so that no host has more than `per_host`.
+
+    `held` is how many the caller holds by host.
+    """
+    token = uuid4()
+    bound: dict[str, Any] = {"lane": lane, "limit": limit, "per_host": per_host, "token": token, "lease": LEASE_SECONDS}
+    bound |= {"hosts": list(held), "held": list(held.values())}
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A claim that a crash of the server forgets is made again; there is no need to wait for the disk.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(sql.load("claim_deliveries"), bound)
+        rows = cursor.fetchall()
+    taken = [row[1:] for row in rows if row[0]]
+    cards = _cards({row[0] for row in taken})
+    return Claimed([_parcel(row, token, cards) for row in taken], len(rows))
+
+
+def _cards(ids: Iterable[int]) -> dict[int, Card]:
+    return {pk: card_of(row) for pk, row in Notification.objects.in_bulk(list(ids)).items()}
+
+
+def _parcel(row: Sequence[Any], token: Any, cards: Mapping[int, Card]) -> Parcel:
+    (*key, lane, attempts, host, address, email, push_key, push_auth, secret, previous) = row
+    return Parcel(
+        key=DeliveryKey(*key),
+        token=token,
+        lane=lane,
+        attempts=attempts,
+        host=host or "",
+        address=address,
+        email=email,
+        push_key=push_key or "",
+        push_auth=push_auth or "",
+        secrets=tuple(one for one in (secret, previous) if one),
+        card=cards.get(key[0]),
+    )
+
+
+def settle(settled: Sequence[Settled]) -> None:
+    """Write down what became of these, in one transaction; what is held by somebody else by now is left alone.
+
+    What has ended without being sent becomes a dead letter; where nothing will ever be taken, the endpoint is
+    switched off. Circuits count what their hosts did.
+    """
+    final = list(starmap(_final, settled))
+    with transaction.atomic():
+        mine = _written(final)
+        buried = [(p, o) for p, o in final if p.key in mine and o.verdict in {Verdict.REFUSED, Verdict.GONE}]
+        bury(buried)
+        switch_off([(parcel, outcome) for parcel, outcome in buried if outcome.verdict == Verdict.GONE])
+        _count(settled)
+
+
+def _final(parcel: Parcel, outcome: Outcome) -> Settled:
+    """The last attempt's failure is the end."""
+    if outcome.verdict == Verdict.RETRY and parcel.attempts >= settings.OUTBOUND_MAX_ATTEMPTS:
+        return parcel, Outcome(verdict=Verdict.REFUSED, error=outcome.error)
+    return parcel, outcome
+
+
+def _written(final: Sequence[Settled]) -> set[DeliveryKey]:
+    parcels = [parcel for parcel, _ in final]
+    outcomes = [outcome for _, outcome in final]
+    bound: dict[str, Any] = {
+        "notifications": [parcel.key.notification_id for parcel in parcels],
+        "viewers": [parcel.key.viewer_id for parcel in parcels],
+        "channels": [parcel.key.channel for parcel in parcels],
+        "endpoints": [parcel.key.endpoint_id for parcel in parcels],
+        "tokens": [parcel.token for parcel in parcels],
+        "states": [_STATES[outcome.verdict] for outcome in outcomes],
+        "delays": list(starmap(_delay, final)),
+        "uncounted": [int(outcome.verdict == Verdict.UNTRIED) for outcome in outcomes],
+        "errors": [_storable(outcome.error) for outcome in outcomes],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("settle_deliveries"), bound)
+        return {DeliveryKey(*row) for row in cursor.fetchall()}
+
+
+def _delay(parcel: Parcel, outcome: Outcome) -> float:
+    """Seconds until the next attempt: full jitter, on top of what the other side asked for."""
+    if outcome.verdict == Verdict.UNTRIED:
+        return UNTRIED_SECONDS
+    if outcome.verdict != Verdict.RETRY:
+        return 0.0
+    base, cap = settings.OUTBOUND_BACKOFF_SECONDS, settings.OUTBOUND_BACKOFF_CAP_SECONDS
+    return outcome.retry_after + delay_after(parcel.attempts, base=base, cap=cap)
+
+
+def _count(settled: Iterable[Settled]) -> None:
+    """Close the circuits of hosts that took something, count the failures of those that took nothing."""
+    alive: set[str] = set()
+    failures: dict[str, list[Outcome]] = defaultdict(list)
+    for parcel, outcome in settled:
+        if outcome.blames_host:
+            failures[parcel.host].append(outcome)
+        elif outcome.verdict in {Verdict.SENT, Verdict.REFUSED, Verdict.GONE}:
+            alive.add(parcel.host)
+    if alive:
+        Circuit.objects.filter(host__in=sorted(alive)).delete()
+    down = {host: outcomes for host, outcomes in failures.items() if host not in alive}
+    if not down:
+        return
+    bound: dict[str, Any] = {
+        "limit": FAILURES_TO_OPEN,
+        "hosts": list(down),
+        "failures": [len(outcomes) for outcomes in down.values()],
+        "delays": [min(60.0, max(outcome.retry_after for outcome in outcomes)) for outcomes in down.values()],
+        "errors": [_storable(outcomes[-1].error) for outcomes in down.values()],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("settle_circuits"), bound)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:300]

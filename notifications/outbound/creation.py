@@ -1,0 +1,50 @@
+"""From a posting to deliveries: one cheap look for shards of viewers, then one statement a shard."""
+
+from itertools import pairwise
+
+from django.db import connection, transaction
+
+from broker.messages import Message
+from broker.outbox import publish
+from notifications import sql
+from notifications.models import KIDS_MAX_MATURITY, Notification
+
+from .events import deliveries_created, deliveries_wanted
+
+SHARD = 50_000  # subscriptions: about a quarter of a second of one statement
+END = 2**62  # above every viewer's id
+
+
+@transaction.atomic
+def plan(*, notification_id: int, cause: Message | None = None) -> int:
+    """Ask for the deliveries of a notification, shard by shard; how many shards that are."""
+    notification = Notification.objects.filter(pk=notification_id).first()
+    if notification is None or notification.recalled:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("shards"), {"notification": notification_id, "size": SHARD})
+        starts = [viewer_id for (viewer_id,) in cursor.fetchall()]
+    for first, last in pairwise([*starts, END]):
+        if first < last:
+            message = deliveries_wanted(notification, first=first, last=last)
+            publish(message.caused_by(cause) if cause else message)
+    return len(starts)
+
+
+@transaction.atomic
+def create(*, notification_id: int, lane: int, first: int, last: int, cause: Message | None = None) -> int:
+    """Make the deliveries of the viewers [first, last), those alone that are missing; how many were."""
+    bound = {
+        "notification": notification_id,
+        "lane": lane,
+        "first": first,
+        "last": last,
+        "kids_max_maturity": KIDS_MAX_MATURITY,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("create_deliveries"), bound)
+        count: int = cursor.rowcount
+    if count:
+        message = deliveries_created(notification_id=notification_id, first=first, count=count)
+        publish(message.caused_by(cause) if cause else message)
+    return count

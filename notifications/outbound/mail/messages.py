@@ -1,0 +1,59 @@
+"""A notification as a mail with two parts, and the headers that let a reader stop it with one click (RFC 8058)."""
+
+from dataclasses import dataclass
+from email.utils import parseaddr
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from notifications.outbound.parcels import Card, Parcel
+
+from .unsubscribing import unsubscribe_url
+
+_HERE = "https://unsubscribe.invalid/here"  # stands where each reader's own address goes
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What all readers of a notification share."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@lru_cache(maxsize=256)
+def rendered(card: Card) -> Rendered:
+    """The words of a mail."""
+    context: dict[str, Any] = {"card": card, "site": settings.OTT_SITE_URL, "brand": settings.OTT_BRAND}
+    context["unsubscribe_url"] = _HERE
+    return Rendered(
+        subject=" ".join(card.title.split()),
+        text=render_to_string("notifications/mail/notification.txt", context),
+        html=render_to_string("notifications/mail/notification.html", context),
+    )
+
+
+def message_for(parcel: Parcel, card: Card) -> EmailMultiAlternatives:
+    """The mail for one reader. Its Message-ID is the idempotency key, so that a second one can be told."""
+    words = rendered(card)
+    address = unsubscribe_url(endpoint_id=parcel.key.endpoint_id)
+    headers = {
+        "Message-ID": f"<{parcel.key}@{_domain()}>",
+        "List-Unsubscribe": f"<{address}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Auto-Submitted": "auto-generated",
+    }
+    mail = EmailMultiAlternatives(
+        words.subject, words.text.replace(_HERE, address), to=[parcel.email or ""], headers=headers
+    )
+    mail.attach_alternative(words.html.replace(_HERE, address), "text/html")
+    return mail
+
+
+@lru_cache(maxsize=1)
+def _domain() -> str:
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"

@@ -1,0 +1,156 @@
+"""The sender: claims what is due, sends it with bounded concurrency, and settles what came of it in batches.
+
+One event loop sends; one thread talks to the database meanwhile. It holds at most `HELD` deliveries, and sends at
+most `PER_HOST` of them to one host at a time, so that a host that hangs takes no more than its own places.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import connection
+
+from .channels import Channels
+from .claims import LEASE_SECONDS, Settled, claim, settle
+from .models import Lane
+from .outcomes import Outcome, Verdict, ended, failed
+from .parcels import Parcel
+
+AT_ONCE = 64
+PER_HOST = 16
+HELD = 256
+HELD_PER_HOST = 4 * PER_HOST
+BATCH = 32  # claimed or settled together, at least, while there is enough
+PAUSE_SECONDS = 0.05
+IDLE_SECONDS = 0.5  # between claims that find nothing
+UNTRIED_AFTER_SECONDS = LEASE_SECONDS / 3  # what could not be begun by then is handed back
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+def drain(*, lanes: Iterable[int] = tuple(Lane), seconds: float = 60.0) -> int:
+    """Send what is due in these lanes, those before others, until nothing is; how many attempts were settled.
+
+    After `seconds` nothing more is claimed, and what is on its way is waited for.
+    """
+    return asyncio.run(Sender(lanes=lanes).run(seconds=seconds))
+
+
+class Sender:
+    """One run; see the module."""
+
+    def __init__(self, *, lanes: Iterable[int] = tuple(Lane)) -> None:
+        self._lanes = sorted(lanes)
+        self._held: Counter[str] = Counter()
+        self._settled: list[Settled] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._host_at_once: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
+        self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbound-database")
+        self._next_claim = 0.0
+        self._count = 0
+
+    async def run(self, *, seconds: float) -> int:
+        """Until nothing is due, or `seconds` are over; then until nothing is on its way."""
+        ends = time.monotonic() + seconds
+        try:
+            async with Channels(per_host=PER_HOST) as channels:
+                while await self._step(channels, may_claim=time.monotonic() < ends):
+                    await self._pause()
+                return self._count
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await self._in_database(_disconnect)
+            self._database.shutdown()
+
+    async def _step(self, channels: Channels, *, may_claim: bool) -> bool:
+        """Settle and claim where it is worth it; whether there is anything left to do."""
+        if self._settled:
+            settled, self._settled = self._settled, []
+            await self._in_database(partial(settle, settled))
+            self._count += len(settled)
+            for parcel, _ in settled:
+                self._let_go(parcel)
+        found = may_claim and await self._claim(channels)
+        return bool(found or self._tasks or self._settled)
+
+    async def _claim(self, channels: Channels) -> bool:
+        """Take more, lane by lane; whether something was due."""
+        room = HELD - self._held.total()
+        if room < BATCH or (self._tasks and time.monotonic() < self._next_claim):
+            return bool(self._tasks)
+        seen = 0
+        for lane in self._lanes:
+            take = partial(claim, lane=lane, limit=min(room, 2 * BATCH), per_host=HELD_PER_HOST, held=dict(self._held))
+            claimed = await self._in_database(take)
+            seen += claimed.seen
+            self._begin(channels, claimed.parcels)
+            if claimed.seen:  # what is in later lanes waits for as long as there is something here
+                break
+        full = any(held > HELD_PER_HOST - BATCH for held in self._held.values())
+        self._next_claim = time.monotonic() + (0 if seen and not full else PAUSE_SECONDS if seen else IDLE_SECONDS)
+        return seen > 0
+
+    def _begin(self, channels: Channels, parcels: Iterable[Parcel]) -> None:
+        claimed_at = time.monotonic()
+        for parcel in parcels:
+            self._held[parcel.host] += 1
+            task = asyncio.create_task(self._deliver(channels, parcel, claimed_at))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, channels: Channels, parcel: Parcel, claimed_at: float) -> None:
+        async with self._host_at_once[parcel.host], self._at_once:
+            outcome = await _attempt(channels, parcel, claimed_at)
+        self._settled.append((parcel, outcome))
+        if len(self._settled) >= BATCH or len(self._tasks) == 1:
+            self._news.set()
+
+    def _let_go(self, parcel: Parcel) -> None:
+        self._held[parcel.host] -= 1
+        if not self._held[parcel.host]:
+            del self._held[parcel.host]
+            self._host_at_once.pop(parcel.host, None)
+
+    async def _pause(self) -> None:
+        """Until a batch is done, or for a moment."""
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+
+    async def _in_database(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._database, work)
+
+
+async def _attempt(channels: Channels, parcel: Parcel, claimed_at: float) -> Outcome:
+    card = parcel.card
+    if parcel.email is None or card is None or card.recalled:
+        return ended(Verdict.CANCELLED, "There is nobody, or nothing, to tell any more.")
+    if card.expires_at is not None and card.expires_at.timestamp() <= time.time():
+        return ended(Verdict.EXPIRED)
+    if time.monotonic() - claimed_at > UNTRIED_AFTER_SECONDS:
+        return ended(Verdict.UNTRIED)
+    if parcel.attempts > settings.OUTBOUND_MAX_ATTEMPTS:
+        return ended(Verdict.REFUSED, "In each attempt the worker died, or was silent for longer than its lease.")
+    try:
+        return await channels.send(parcel, card)
+    except Exception as error:  # a bug of ours must not lose the others' outcomes; it is retried, then a dead letter
+        logger.exception("Sending %s failed in a way that no channel foresaw", parcel.key)
+        return failed(error)
+
+
+def _disconnect() -> None:
+    """Close the connection of the thread that runs this."""
+    connection.close()
