@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from . import housekeeping, wake, work
+from . import housekeeping, retention, wake, work
 
 
 @shared_task(name=wake.RUN_WORK_ITEM)
@@ -15,6 +15,12 @@ def run_work_item(item_id: int) -> None:
 def wake_work_items() -> int:
     """Send wake-ups for what is due and was not heard of for a while; for the beat, every five seconds."""
     return housekeeping.wake_due_items()
+
+
+@shared_task(name="broker.trim_streams")
+def trim_streams() -> int:
+    """Let streams forget what they are not to keep; for the beat, every minute."""
+    return retention.trim_streams()
 
 
 @shared_task(name="broker.prune")

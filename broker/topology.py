@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -61,12 +62,20 @@ class Exchange:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """An append-only log; messages of one key share a partition. `format` is how their data is written in it."""
+    """An append-only log; messages of one key share a partition. `format` is how their data is written in it.
+
+    It keeps what is younger than `max_age`, and at most `max_bytes` (about, shared equally by its partitions); but what
+    a group has not read it keeps in any case, unless it says `trim_unread`. On an engine that does not trim, the
+    server's own rules decide.
+    """
 
     name: str
     partitions: int = 2
     expired: Expired = Expired.COUNT
     format: Format = Format.JSON
+    max_age: timedelta | None = None
+    max_bytes: int | None = None
+    trim_unread: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from .current import handler_at
 from .envelope import MAX_SHORT_BYTES, check_headers
@@ -11,7 +12,7 @@ from .matchers import X_MATCH, X_MATCH_WORDS, compared_headers, match_word
 from .messages import HeaderValue
 from .shape_checks import shape_problems
 from .topics import words
-from .topology import Binding, Exchange, ExchangeType, Semantics, Topology
+from .topology import Binding, Exchange, ExchangeType, Semantics, Stream, Topology
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}")
 
@@ -46,11 +47,22 @@ def _numbers(topology: Topology) -> Iterator[str]:
     allowed += [(f"Group {group.name!r}", "max_attempts", group.max_attempts) for group in topology.groups]
     allowed += [(f"Group {group.name!r}", "messages in a batch", group.batch) for group in topology.groups]
     yield from (f"{place} has {number} {what}: it needs at least 1." for place, what, number in allowed if number < 1)
+    for stream in topology.streams:
+        yield from (f"Stream {stream.name!r} {problem}." for problem in _retention_problems(stream))
     for queue in topology.queues:
         if queue.lease_seconds <= 0:
             yield f"Queue {queue.name!r} has a lease of {queue.lease_seconds} seconds."
         if not queue.lane:
             yield f"Queue {queue.name!r} has no lane."
+
+
+def _retention_problems(stream: Stream) -> Iterator[str]:
+    if stream.max_age is not None and stream.max_age <= timedelta():
+        yield f"has a max_age of {stream.max_age}: everything would be too old"
+    if stream.max_bytes is not None and stream.max_bytes < stream.partitions:
+        yield f"has {stream.max_bytes} max_bytes: it needs at least 1 a partition"
+    if stream.trim_unread and stream.max_age is None and stream.max_bytes is None:
+        yield "has trim_unread, but neither max_age nor max_bytes to trim by"
 
 
 def _references(topology: Topology) -> Iterator[str]:

@@ -165,6 +165,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "outbound", "expires": 3600},
     },
     "prune-broker": {"task": "broker.prune", "schedule": 3600.0, "options": {"queue": "bulk", "expires": 3600}},
+    "trim-streams": {"task": "broker.trim_streams", "schedule": 60.0, "options": {"queue": "bulk", "expires": 60}},
     "publish-due-releases": {
         "task": "catalog.publish_due_releases",
         "schedule": 1.0,

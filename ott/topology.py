@@ -1,5 +1,7 @@
 """THE map: what is published where, and who handles it."""
 
+from datetime import timedelta
+
 from broker.messages import Format
 from broker.topology import Binding, Exchange, ExchangeType, Group, Semantics, Shadow, Stream, Topology, WorkQueue
 from broker.transforms import Project, Rename, Retype
@@ -22,6 +24,8 @@ AS_LISTING = (
     ),
 )
 
+MONTH, GIB = timedelta(days=30), 1024**3
+
 topology = Topology(
     exchanges=(
         Exchange(
@@ -43,9 +47,9 @@ topology = Topology(
         ),
     ),
     streams=(
-        Stream(name="releases", partitions=2),
-        Stream(name="listings", partitions=2, format=Format.AVRO),
-        Stream(name="plans", partitions=2),
+        Stream(name="releases", partitions=2, max_age=MONTH, max_bytes=GIB),
+        Stream(name="listings", partitions=2, format=Format.AVRO, max_age=MONTH, max_bytes=GIB),
+        Stream(name="plans", partitions=2, max_age=MONTH, max_bytes=GIB),
     ),
     queues=(
         WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3, fair_by="studio"),

@@ -51,7 +51,9 @@ class PostgresStreams:
 
     def trim(self, stream: str, partition: int, before_offset: int) -> int:
         before = min(before_offset, self.end(stream, partition))
-        entries = StreamMessage.objects.filter(stream=stream, partition=partition, offset__lt=before)
+        heads = StreamPartition.objects.filter(stream=stream, partition=partition)
+        first = heads.values_list("first_offset", flat=True).first() or 0  # so that no trimmed row is looked at again
+        entries = StreamMessage.objects.filter(stream=stream, partition=partition, offset__range=(first, before - 1))
         count = entries.delete()[0]
         StreamPartition.objects.filter(stream=stream, partition=partition, first_offset__lt=before).update(
             first_offset=before

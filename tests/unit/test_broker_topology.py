@@ -1,6 +1,7 @@
 """Mistakes in a topology are found before anything runs, all at once; and the small tools around it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +68,18 @@ def test_a_good_topology_has_no_problems() -> None:
         (
             replace(good, streams=(Stream(name="log", partitions=0),)),
             "Stream 'log' has 0 partitions: it needs at least 1.",
+        ),
+        (
+            replace(good, streams=(Stream(name="log", max_age=timedelta()),)),
+            "Stream 'log' has a max_age of 0:00:00: everything would be too old.",
+        ),
+        (
+            replace(good, streams=(Stream(name="log", partitions=4, max_bytes=3),)),
+            "Stream 'log' has 3 max_bytes: it needs at least 1 a partition.",
+        ),
+        (
+            replace(good, streams=(Stream(name="log", trim_unread=True),)),
+            "Stream 'log' has trim_unread, but neither max_age nor max_bytes to trim by.",
         ),
         (
             replace(good, queues=(WorkQueue(name="jobs", handler=HANDLER, max_attempts=0),)),

@@ -1,14 +1,17 @@
 """`manage.py broker_topology`: the map, and what is wrong with it."""
 
+import json
+from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from broker import validation
 from broker.current import current_topology
 from broker.errors import InvalidTopology
 from broker.management.tables import table
-from broker.topology import Binding, Topology
+from broker.topology import Binding, Stream, Topology
 
 
 class Command(BaseCommand):
@@ -16,15 +19,34 @@ class Command(BaseCommand):
 
     help = "Show exchanges, bindings, streams, work queues and groups, and every mistake in them."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take `--json`."""
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
         """Print the map, then check it."""
         topology = current_topology()
-        for text in _tables(topology):
-            self.stdout.write(text + "\n\n")
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(topology), default=_as_json))
+        else:
+            self.stdout.write("\n\n".join(_tables(topology)) + "\n\n")
         try:
             validation.check(topology)
         except InvalidTopology as error:
             raise CommandError(str(error)) from error
+
+
+def _as_json(value: object) -> object:
+    """Durations are seconds; what else JSON does not know is told by its name."""
+    return value.total_seconds() if isinstance(value, timedelta) else str(value)
+
+
+def _kept(stream: Stream) -> str:
+    """What the stream keeps, in words."""
+    limits = [str(stream.max_age)] if stream.max_age else []
+    limits += [f"{stream.max_bytes:,} bytes"] if stream.max_bytes else []
+    unread = ", read or not" if stream.trim_unread else " and what is unread"
+    return " or ".join(limits) + unread if limits else "everything"
 
 
 def _tables(topology: Topology) -> list[str]:
@@ -41,8 +63,8 @@ def _tables(topology: Topology) -> list[str]:
             ],
         ),
         table(
-            ("stream", "partitions", "format"),
-            [(stream.name, stream.partitions, stream.format) for stream in topology.streams],
+            ("stream", "partitions", "format", "keeps"),
+            [(stream.name, stream.partitions, stream.format, _kept(stream)) for stream in topology.streams],
         ),
         table(
             ("queue", "lane", "attempts", "lease", "handler"),
