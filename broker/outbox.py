@@ -38,11 +38,16 @@ def publish(message: Message, *, mandatory: bool = False) -> None:
     _check_exchange(message)
     if mandatory and not route(message, current_topology()):
         raise Unroutable(exchange=message.exchange, routing_key=message.routing_key)
-    with connection.cursor() as cursor:
-        # The lock comes before the row's id is drawn: ids of one key are then in commit order.
-        cursor.execute(_LOCK, [key_hash(message.key)])
-        cursor.execute(_INSERT, [message.id, message.type, message.key, message.exchange, message.routing_key, body])
+    _insert(message, body)
     _hint_on_commit()
+
+
+def _insert(message: Message, body: str) -> None:
+    # The lock comes before the row's id is drawn: ids of one key are then in commit order.
+    lock_keys([message.key])
+    values = [message.id, message.type, message.key, message.exchange, message.routing_key, body]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
 
 
 def lock_keys(keys: Iterable[str]) -> None:

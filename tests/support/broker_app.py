@@ -40,6 +40,7 @@ from broker.topology import (
 from broker.wake import WakeUp
 
 MARKS = "BROKER_TEST_MARKS"
+BATCH = "BROKER_TEST_BATCH"  # of the group "exact"
 SETTING = "tests.support.broker_app.topology"
 HERE = "tests.support.broker_app"
 GATE = 4711  # the advisory lock that a handler told to "wait" passes through
@@ -62,7 +63,13 @@ topology = Topology(
         Binding(exchange="nowhere", routing_key="never.used", to="jobs"),
     ),
     groups=(
-        Group(name="exact", stream="log", handlers={"sample.noted": f"{HERE}.note_exactly"}, max_attempts=3),
+        Group(
+            name="exact",
+            stream="log",
+            handlers={"sample.noted": f"{HERE}.note_exactly"},
+            max_attempts=3,
+            batch=int(os.environ.get(BATCH, "1")),
+        ),
         Group(
             name="atleast",
             stream="log",

@@ -33,7 +33,7 @@ class Processes:
 
     def broker(self) -> subprocess.Popen[bytes]:
         """A broker process that has joined its groups."""
-        process = self._start(str(ROOT / "manage.py"), "run_broker")
+        process = self.start_broker()
         self.log_says("broker_started", times=self._count("broker_started") + 1)
         return process
 
@@ -43,6 +43,14 @@ class Processes:
         process = self._start("-m", "celery", "--app=ott.celery", "worker", *options)
         self.log_says("ready.")
         return process
+
+    def start_broker(self) -> subprocess.Popen[bytes]:
+        """A broker process that may not have joined yet, or be dead already."""
+        return self._start(str(ROOT / "manage.py"), "run_broker")
+
+    def publisher(self, *, keys: int, pause: float) -> subprocess.Popen[bytes]:
+        """A process that publishes until it is killed; see `tests/support/publisher.py`."""
+        return self._start("-m", "tests.support.publisher", str(keys), str(pause))
 
     def product(self, name: str) -> subprocess.Popen[bytes]:
         """A worker as `make up` starts it; it may not listen yet."""
