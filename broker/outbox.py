@@ -45,9 +45,8 @@ def publish(message: Message, *, mandatory: bool = False) -> None:
 def _insert(message: Message, body: str) -> None:
     # The lock comes before the row's id is drawn: ids of one key are then in commit order.
     lock_keys([message.key])
-    values = [message.id, message.type, message.key, message.exchange, message.routing_key, body]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, values)
+        cursor.execute(_INSERT, [message.id, message.type, message.key, message.exchange, message.routing_key, body])
 
 
 def lock_keys(keys: Iterable[str]) -> None:
