@@ -2,8 +2,10 @@
 FROM python:3.11-slim AS build
 WORKDIR /app
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.lock .
-RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r requirements.lock
+# `--build-arg LOCK=requirements-extras.lock` adds the clients of Kafka, RabbitMQ and SQS.
+ARG LOCK=requirements.lock
+COPY requirements*.lock ./
+RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r "$LOCK"
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /app marquee && install -d -o marquee /data

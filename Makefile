@@ -36,6 +36,8 @@ lock: ## Choose versions anew, after a change of pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -o requirements.lock pyproject.toml
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -o requirements-dev.lock \
 		--all-extras -c requirements.lock pyproject.toml
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -o requirements-extras.lock \
+		--extra kafka --extra rabbitmq --extra sqs -c requirements-dev.lock pyproject.toml
 
 # The environment: `make up` needs what production needs; the rest also needs the tools. Remade when a lock changes.
 $(VENV)/.runtime: requirements.lock

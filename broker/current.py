@@ -50,6 +50,11 @@ def _named(kind: str, name: str, known: Sequence[Part]) -> Part:
     raise UnknownName(kind=kind, name=name, known=[part.name for part in known])
 
 
+def partitions_of(stream: str) -> int:
+    """How many partitions the current topology gives a stream. Raises `UnknownName`."""
+    return stream_named(stream).partitions
+
+
 @cache
 def handler_at(path: str) -> Handler:
     """The function at a dotted path. Raises `ImportError` when there is none, `TypeError` when it is not one."""

@@ -98,3 +98,23 @@ class Parked(BrokerError):
 
 class NotReplayable(BrokerError):
     """There is no way back for this dead letter, or not to that place."""
+
+
+class StreamsUnavailable(BrokerError):
+    """The stream engine's server cannot be reached, or does not answer in time; what waits is tried again later."""
+
+
+class LogCutShort(StreamsUnavailable):
+    """The server holds less of a log than it did: it was emptied, or restored, or lost what it had in memory."""
+
+    def __init__(self, *, stream: str, partition: int, known: int, found: int) -> None:
+        self.stream, self.partition = stream, partition
+        super().__init__(f"{stream}, partition {partition}: the log ended at {known} and ends at {found} now")
+
+
+class CannotTrim(BrokerError):
+    """This stream engine forgets by rules of its own server; see its `Features`."""
+
+
+class MustMove(BrokerError):
+    """Streams stand in another engine, or have other partitions, than the settings and the topology say."""

@@ -44,8 +44,10 @@ def trim_streams() -> int:
     """Trim every stream to what it is to keep; returns how many entries were forgotten.
 
     What a group of the topology has not read stays, unless the stream says `trim_unread`: then it is counted with what
-    expired. Stops after a while and is to be called again.
+    expired. Stops after a while and is to be called again. Nothing to do where the engine's server has a policy.
     """
+    if not engine().features.trims:
+        return 0
     until = time.monotonic() + RUN_SECONDS
     return sum(
         _trim(stream, partition, until)

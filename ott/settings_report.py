@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
 
+from broker.streams.kinds import problem_with
+
 from .celery_transports import TRANSPORTS, transport_of
 
-STREAM_ENGINES = ("postgres",)
 EXPLICIT_IN_PRODUCTION = ("OTT_SECRET_KEY", "OTT_ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL")
 
 
@@ -75,9 +76,8 @@ def _celery(url: str) -> Iterator[str]:
 
 
 def _engine(streams: str) -> Iterator[str]:
-    scheme = streams.partition("://")[0]
-    if scheme not in STREAM_ENGINES:
-        yield f"BROKER_STREAMS: there is no stream engine {scheme!r}; there is {', '.join(STREAM_ENGINES)}."
+    if problem := problem_with(streams):
+        yield f"BROKER_STREAMS: {problem}"
 
 
 def _secret(secret_key: str) -> Iterator[str]:

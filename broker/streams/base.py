@@ -1,10 +1,20 @@
-"""What a stream engine is: four verbs. Ownership, offsets and watermarks are the same for all and live elsewhere."""
+"""What a stream engine is: four verbs. Ownership, progress and watermarks are the same for all and live elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.messages import Message
+from broker.messages import Message, parse, to_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """All that engines differ in, for whoever chooses one; everything else the conformance suite asks of each."""
+
+    trims: bool  # whether `trim` works; where not, the server forgets by its own rules
+    retention: str
+    tools: str  # what of the server's own shows streams and groups
+    limits: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +27,47 @@ class Entry:
 
 
 class StreamEngine(Protocol):
-    """A log with partitions. Offsets of a partition grow; they need not be without holes.
+    """A log with partitions; one object serves every thread of a process.
+
+    Offsets of a partition grow; they need not be without holes. A log that was never written to is empty. Every verb
+    raises `StreamsUnavailable` when the server cannot be reached or does not answer in time, and may be called again.
 
     `joins_transaction` says whether an append is part of the caller's transaction, so that it is undone with it.
     """
 
+    features: Features
     joins_transaction: bool
 
-    def append(self, stream: str, partition: int, messages: Sequence[Message]) -> list[int]:
-        """Append messages that have positions, in this order, and return their offsets."""
+    def append(self, stream: str, partition: int, messages: Sequence[Message]) -> None:
+        """Append messages that have positions, in this order; they are kept by the server when this returns.
+
+        After an error any number of them may have been appended, but never one without all that come before it: the
+        relay repeats the batch, and groups skip what is not above their watermark.
+        """
 
     def read(self, stream: str, partition: int, from_offset: int, *, limit: int) -> list[Entry]:
-        """At most `limit` entries at `from_offset` and after, oldest first; what was trimmed is passed over."""
+        """At most `limit` entries at `from_offset` and after, oldest first; what was trimmed is passed over.
+
+        Empty means that there is none.
+        """
 
     def end(self, stream: str, partition: int) -> int:
         """The offset that the next entry will get."""
 
     def trim(self, stream: str, partition: int, before_offset: int) -> int:
-        """Forget the entries before an offset and return how many there were."""
+        """Forget the entries before an offset and return how many there were. May raise `CannotTrim`."""
+
+
+def encode(message: Message) -> bytes:
+    """A message as the servers keep it."""
+    return to_text(message).encode()
+
+
+def decode(*, offset: int, position: str | bytes | None, body: bytes | None) -> Entry:
+    """What `encode` wrote, at its place in a log.
+
+    What somebody else wrote into it, with tools of the server's own, has no position: it gets 0, so groups pass it.
+    """
+    if position is None or body is None or not position.isdigit():
+        return Entry(offset, 0, {})
+    return Entry(offset, int(position), parse(body.decode()))

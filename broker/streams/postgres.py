@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from broker.messages import Message, parse, to_text
 from broker.models import StreamMessage, StreamPartition
 
-from .base import Entry
+from .base import Entry, Features
 
 # The head's row is locked until the transaction ends, so offsets become visible in order and without holes.
 _GROW = """
@@ -29,8 +29,14 @@ class PostgresStreams:
     """A row an entry; a row a partition for its head."""
 
     joins_transaction = True
+    features = Features(
+        trims=True,
+        retention="nothing",
+        tools="SQL, and the console",
+        limits="One database carries everything: its disk and its one primary are the ceiling",
+    )
 
-    def append(self, stream: str, partition: int, messages: Sequence[Message]) -> list[int]:
+    def append(self, stream: str, partition: int, messages: Sequence[Message]) -> None:
         place: dict[str, Any] = {"stream": stream, "partition": partition, "count": len(messages)}
         with transaction.atomic(savepoint=False), connection.cursor() as cursor:
             cursor.execute(_GROW, place)
@@ -38,7 +44,6 @@ class PostgresStreams:
             with cursor.copy(_COPY) as copy:
                 for offset, message in enumerate(messages, first):
                     copy.write_row((stream, partition, offset, message.position, to_text(message)))
-        return list(range(first, first + len(messages)))
 
     def read(self, stream: str, partition: int, from_offset: int, *, limit: int) -> list[Entry]:
         with connection.cursor() as cursor:
