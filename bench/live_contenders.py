@@ -74,7 +74,8 @@ class Arena:
             sys.executable, *arguments, stdin=pipe, stdout=pipe, limit=2**24
         )
         pin(self.crowd.pid, CORES[-1])
-        await self._hear("ready", START_SECONDS * 4)
+        seconds = await self._hear("ready", START_SECONDS * 4)
+        print(f"{contender.name}: {len(contender.headers)} connections in {float(seconds):.1f} s", file=sys.stderr)
 
     def kib_per_connection(self) -> float:
         """What a connection costs the server in memory, measured while they are idle."""

@@ -1,7 +1,8 @@
 """Who is on the other end of a socket: a browser with a session, or a program with a token."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -11,10 +12,9 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
 
 from accounts.models import User
-from accounts.queries import user_for_token
+from accounts.queries import users_for_tokens
 
 from .connection import Identity
-from .threads import in_thread
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -34,17 +34,35 @@ def origin_checked(application: Application) -> Application:
     return checked
 
 
-async def identify(scope: Scope) -> Identity | None:
-    """The signed-in user behind a socket, or None."""
-    return await in_thread(_identify, _bearer(scope), _header(scope, b"cookie"))
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client shows: a token, or else the key of a session."""
+
+    bearer: str
+    session_key: str
 
 
-def _identify(bearer: str, cookies: str) -> Identity | None:
-    if bearer:
-        token = user_for_token(bearer)
-        return Identity(token.user_id, credential(token.user), token_id=token.pk) if token else None
+def credentials_of(scope: Scope) -> Credentials:
+    """What the client at the other end of a socket shows."""
+    cookies = parse_cookie(_header(scope, b"cookie"))
+    return Credentials(_bearer(scope), cookies.get(settings.SESSION_COOKIE_NAME, ""))
+
+
+def identify_all(shown: Sequence[Credentials]) -> list[Identity | Exception | None]:
+    """The signed-in user behind each, or None. All tokens are looked up at once; sessions, by Django, one by one."""
+    tokens = users_for_tokens({one.bearer for one in shown if one.bearer})
+    identities: list[Identity | Exception | None] = []
+    for one in shown:
+        token = tokens.get(one.bearer)
+        if one.bearer:
+            identities.append(Identity(token.user_id, credential(token.user), token_id=token.pk) if token else None)
+        else:
+            identities.append(_behind_session(one.session_key) if one.session_key else None)
+    return identities
+
+
+def _behind_session(key: str) -> Identity | None:
     request = HttpRequest()
-    key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
     request.session = _sessions.SessionStore(key)
     user = get_user(request)
     if not isinstance(user, User) or not user.is_active:

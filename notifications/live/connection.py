@@ -82,7 +82,6 @@ class Connection:
         self._closing: Close | None = None
         self._budget = float(FRAMES_AT_ONCE)
         self._budget_at = time.monotonic()
-        outlet.call_on_shutdown(self.tell_restart)
 
     # --- what it wants ---------------------------------------------------------------------------------------------
     def wants(self, posted: Posted, topic: str) -> bool:
@@ -146,10 +145,6 @@ class Connection:
         metrics.dropped.labels(reason).inc()
         if self._task is not asyncio.current_task():
             self._task.cancel()
-
-    def tell_restart(self) -> None:
-        """The server ends: send the client away, to come back at a time of its own."""
-        self.close(Close.RESTARTING, "restarting")
 
     @property
     def is_closing(self) -> bool:

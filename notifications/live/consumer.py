@@ -13,8 +13,9 @@ from django.conf import settings
 from notifications.commands import mark_read
 
 from . import metrics
-from .auth import Receive, Scope, Send, identify
+from .auth import Receive, Scope, Send
 from .connection import Connection, Identity
+from .door import Door, Refused
 from .frames import Frame
 from .gateway import gateway
 from .outlets import outlet_for
@@ -27,28 +28,38 @@ logger = logging.getLogger(__name__)
 async def live_socket(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one client until it leaves, or has to."""
     await receive()  # websocket.connect
+    door = gateway().door
     try:
-        identity = await identify(scope)
-    except Exception:
+        with door.place():
+            identity = await _identify(door, scope)
+            with door.place_of(identity.viewer_id):
+                await send({"type": "websocket.accept"})
+                await _serve(scope, identity, receive, send)
+    except Refused as refused:
+        await _refuse(send, refused)
+
+
+async def _identify(door: Door, scope: Scope) -> Identity:
+    try:
+        return await door.identify(scope)
+    except Refused:
+        raise
+    except Exception as error:
         logger.warning("A socket could not be authenticated", exc_info=True)
-        await _refuse(send, Close.TRY_AGAIN)
-        return
-    if identity is None:
-        await _refuse(send, Close.SIGNED_OUT)
-        return
-    await send({"type": "websocket.accept"})
-    await _serve(scope, identity, receive, send)
+        raise Refused(Close.TRY_AGAIN, "failed") from error
 
 
-async def _refuse(send: Send, code: Close) -> None:
+async def _refuse(send: Send, refused: Refused) -> None:
     """Accept and close: a browser's script is told the code of an open socket only."""
     await send({"type": "websocket.accept"})
-    await send({"type": "websocket.close", "code": int(code)})
+    await send({"type": "websocket.close", "code": int(refused.code), "reason": refused.reason})
 
 
 async def _serve(scope: Scope, identity: Identity, receive: Receive, send: Send) -> None:
     hub = gateway().hub
-    connection = Connection(identity, outlet_for(scope, send))
+    outlet = outlet_for(scope, send)
+    connection = Connection(identity, outlet)
+    outlet.call_on_shutdown(lambda: gateway().send_away(connection))
     hub.join(connection)
     try:
         await _read_all(connection, receive)

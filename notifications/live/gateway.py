@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
@@ -14,6 +15,8 @@ from django.conf import settings
 from notifications.queries import ReadNews, read_news
 
 from . import tick
+from .connection import Connection
+from .door import Door
 from .healing import Healer
 from .hub import Hub
 from .posted import Posted
@@ -32,6 +35,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.hub = Hub()
+        self.door = Door()
         self.resumer = Resumer(self.hub)
         self._healer = Healer(self.hub)
         self._tasks = [
@@ -52,10 +56,19 @@ class Gateway:
     async def stop(self) -> None:
         """Close every connection with 1012 and end the loops."""
         for connection in list(self.hub.connections):
-            connection.close(Close.RESTARTING, "restarting")
+            self.send_away(connection)
         for task in [*self._tasks, *self._errands]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._errands, return_exceptions=True)
+
+    def send_away(self, connection: Connection) -> None:
+        """The server ends: close, and say after how many seconds to come back, so that not all come at once.
+
+        However many there are, whoever takes them in has that long for it at the rate at which we would.
+        """
+        spread = len(self.hub.connections) / settings.LIVE_ADMISSIONS_PER_SECOND
+        seconds = random.uniform(0, max(1.0, 2 * spread))  # noqa: S311 - no secret
+        connection.close(Close.RESTARTING, "restarting", tell=f"retry after {seconds:.1f}")
 
     # --- hints -----------------------------------------------------------------------------------------------------
     async def _listen(self) -> None:

@@ -7,4 +7,5 @@ pushed = Counter("live_frames_pushed", "Notification frames handed to connection
 healed = Counter("live_postings_healed", "Postings that no hint told of and that were read from PostgreSQL")
 expired = Counter("live_postings_expired", "Postings that were not pushed because they had expired")
 dropped = Counter("live_connections_dropped", "Connections that the server closed", ["reason"])
+refused = Counter("live_connections_refused", "Connections that were not let in", ["reason"])
 acknowledged = Counter("live_acks", "Acks that clients sent")

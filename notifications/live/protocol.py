@@ -27,6 +27,7 @@ class Close(IntEnum):
     TRY_AGAIN = 1013  # also to a reader that is too slow: come back and resume
     SIGNED_OUT = 4401
     NO_PONG = 4408
+    TOO_MANY = 4429  # connections of one viewer
 
 
 class BadFrame(Exception):

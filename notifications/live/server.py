@@ -15,6 +15,7 @@ from websockets.protocol import OPEN
 from .frames import Frame
 
 EXTENSION = "marquee.frames"
+DISCARD_SECONDS = 2.0  # for which the rest of a message that is too long is read and thrown away
 WRITE_AHEAD_BYTES = 64 * 1024  # in the transport; what is more waits in the connection, where it is counted
 
 
@@ -91,8 +92,10 @@ class FramesProtocol(WebSocketsSansIOProtocol):
         code, reason = (closing.code, closing.reason) if closing is not None else (1002, "")
         received.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()  # a client waits for the end of the connection, not for that of the WebSocket
         self.close_sent = True
-        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+        self.close_timer = self.loop.call_later(DISCARD_SECONDS, self.transport.abort)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()

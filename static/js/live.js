@@ -9,6 +9,8 @@
 const FIRST_WAIT = 500; // milliseconds
 const LONGEST_WAIT = 30_000;
 const SIGNED_OUT = 4401;
+const RESTARTING = 1012;
+const RETRY_AFTER = /^retry after (\d{1,3}(?:\.\d)?)$/; // seconds
 
 /** Full jitter: anything up to the exponential bound, so that a crowd does not come back at once. */
 export const backoff = (attempt, random = Math.random) => random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** attempt);
@@ -63,10 +65,10 @@ export class Live extends EventTarget {
     this.#socket = socket;
     socket.onopen = () => this.#sendResume();
     socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
-    socket.onclose = (event) => this.#socket === socket && this.#closed(event.code);
+    socket.onclose = (event) => this.#socket === socket && this.#closed(event.code, event.reason);
   }
 
-  #closed(code) {
+  #closed(code, reason) {
     this.#socket = null;
     clearTimeout(this.#silence);
     if (code === SIGNED_OUT) {
@@ -75,7 +77,8 @@ export class Live extends EventTarget {
     }
     this.#attempt += 1;
     this.#tellState(navigator.onLine ? "reconnecting" : "offline");
-    this.#connectSoon(backoff(this.#attempt));
+    const told = code === RESTARTING ? RETRY_AFTER.exec(reason) : null;
+    this.#connectSoon(told ? Number(told[1]) * 1000 : backoff(this.#attempt));
   }
 
   #connectSoon(wait) {

@@ -55,6 +55,12 @@ class LiveServer:
                 return self
         raise AssertionError("the web process did not start")
 
+    def get(self, path: str) -> str:
+        """What it answers."""
+        with urllib.request.urlopen(f"http://{self.url}{path}", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
     def stop(self) -> None:
         """Stop it as the supervisor does."""
         self.process.terminate()
@@ -65,8 +71,8 @@ class Client:
     """One tab or device. It answers pings while it waits for frames, unless told not to."""
 
     def __init__(self, server: LiveServer, user: User, *, pongs: bool = True, **options: Any) -> None:
-        _, token = create_api_token(user=user, name="test")
-        options.setdefault("additional_headers", {"Authorization": f"Bearer {token}"})
+        if "additional_headers" not in options:
+            options["additional_headers"] = bearer(user)
         self.pongs = pongs
         self.positions: dict[str, int] = {}
         self.epoch = ""
@@ -127,12 +133,22 @@ class Client:
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd else 1006
 
+    def close_reason(self) -> str:
+        """The words that came with the close code; empty without."""
+        return self.socket.close_reason or ""
+
     def __enter__(self) -> Self:
         self.socket = self._opening.__enter__()
         return self
 
     def __exit__(self, *details: Any) -> None:
         self._opening.__exit__(*details)
+
+
+def bearer(user: User) -> dict[str, str]:
+    """The headers of a client that shows a new token."""
+    _, token = create_api_token(user=user, name="test")
+    return {"Authorization": f"Bearer {token}"}
 
 
 def push(notification: Notification) -> None:
