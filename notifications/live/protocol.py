@@ -158,3 +158,7 @@ class ErrorFrame(_Frame):
     type: Literal["error"] = "error"
     code: str
     detail: str
+
+
+CLIENT_FRAMES: tuple[type[BaseModel], ...] = (Resume, Ack, ReadRequest, Pong)
+SERVER_FRAMES: tuple[type[BaseModel], ...] = (Welcome, NotificationFrame, ReadNotice, Reset, Ping, ErrorFrame)

@@ -13,7 +13,7 @@ from .site import Site
 pytestmark = pytest.mark.browser
 
 STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
-GUEST = ("/accounts/login/", "/accounts/signup/", "/titles/the-long-night/", "/nowhere/", "/offline/")
+GUEST = ("/accounts/login/", "/accounts/signup/", "/titles/the-long-night/", "/nowhere/", "/offline/", "/asyncapi/")
 VIEWER = (
     "/",
     "/browse/",

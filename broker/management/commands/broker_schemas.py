@@ -1,7 +1,6 @@
 """`manage.py broker_schemas`: what messages carry, and whether a change would break readers of stored ones."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from broker import snapshots
+from broker.field_words import fields_in_words
 from broker.management.tables import table
 
 HEADINGS = ("type", "version", "field", "is", "needed")
@@ -71,21 +71,7 @@ def _rows() -> list[tuple[str, ...]]:
         ]
         for version, schema in entry["versions"].items():
             said = (type_, f"{version}, upcast" if int(version) in entry["upcasters"] else version)
-            for name, field in schema["properties"].items():
-                is_needed = name in schema.get("required", ())
-                rows.append((*said, name, _kind(field, schema), "yes" if is_needed else ""))
+            for field in fields_in_words(schema, schema.get("$defs", {})):
+                rows.append((*said, field.name, field.kind, "yes" if field.is_needed else ""))
                 said = ("", "")
     return [(*row, *[""] * (len(HEADINGS) - len(row))) for row in rows]
-
-
-def _kind(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    """A field's type in few words."""
-    if "$ref" in field:
-        return _kind(schema["$defs"][field["$ref"].rpartition("/")[2]], schema)
-    if "anyOf" in field:
-        return " or ".join(_kind(option, schema) for option in field["anyOf"])
-    if "enum" in field:
-        return " | ".join(map(str, field["enum"]))
-    if "items" in field:
-        return f"array of {_kind(field['items'], schema)}"
-    return str(field.get("format") or field.get("type") or "anything")
