@@ -10,7 +10,7 @@ from . import audit, schemas
 from .dead_letter_filter import Filter
 from .dead_letters import UNREADABLE
 from .errors import InvalidMessage
-from .formats import decode
+from .formats import for_handler
 from .messages import Message, from_body
 from .models import DeadLetter
 from .replay import claim
@@ -62,5 +62,5 @@ def _checked(body: Mapping[str, Any], letter: DeadLetter) -> Message:
         raise InvalidMessage("id", f"must stay {letter.message_id}")
     if message.position != letter.position:
         raise InvalidMessage("position", f"must stay {letter.position}")
-    schemas.validate(decode(message))
+    schemas.validate(for_handler(message))
     return message

@@ -12,6 +12,7 @@ from .hashing import key_hash
 from .logical_clock import stamped
 from .messages import Message
 from .routing import route
+from .topology import ExchangeType
 
 _LOCK = "SELECT pg_advisory_xact_lock(%s)"
 _INSERT = """
@@ -57,12 +58,16 @@ def lock_keys(keys: Iterable[str]) -> None:
 
 
 def _check_exchange(message: Message) -> None:
-    for exchange in current_topology().exchanges:
-        if exchange.name == message.exchange:
-            if exchange.types and message.type not in exchange.types:
-                raise InvalidMessage("type", f"{message.type!r} is not published to the exchange {exchange.name!r}")
-            return
-    raise InvalidMessage("exchange", f"there is no exchange {message.exchange!r}")
+    exchange = next((each for each in current_topology().exchanges if each.name == message.exchange), None)
+    if exchange is None:
+        raise InvalidMessage("exchange", f"there is no exchange {message.exchange!r}")
+    if not exchange.types:
+        return
+    if message.type not in exchange.types:
+        raise InvalidMessage("type", f"{message.type!r} is not published to the exchange {exchange.name!r}")
+    is_by_key = exchange.type in (ExchangeType.DIRECT, ExchangeType.TOPIC)
+    if is_by_key and not f"{message.routing_key}.".startswith(f"{message.type}."):
+        raise InvalidMessage("routing_key", f"must begin with the type, {message.type!r}")
 
 
 def _hint_on_commit() -> None:

@@ -50,8 +50,8 @@ class Expired(StrEnum):
 class Exchange:
     """Where messages are published; `alternate` names the exchange that gets what no binding matched.
 
-    `types` are the event types that are published here, under routing keys that begin with the type; publishing
-    another one is refused. Empty: any.
+    `types` are the event types that are published here, on direct and topic exchanges under routing keys that begin
+    with the type; anything else is refused. Empty: any.
     """
 
     name: str

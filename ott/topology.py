@@ -75,10 +75,10 @@ topology = Topology(
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="fan_out"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="plan_alerts"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="plan_deliveries"),
-        Binding(exchange="outbound", routing_key="wanted.high", to="create_alerts"),
-        Binding(exchange="outbound", routing_key="wanted.normal", to="create_deliveries"),
-        Binding(exchange="outbound", routing_key="created", to="send_deliveries"),
-        Binding(exchange="outbound", routing_key="switched_off", to="tell_viewer"),
+        Binding(exchange="outbound", routing_key="deliveries.wanted.high", to="create_alerts"),
+        Binding(exchange="outbound", routing_key="deliveries.wanted.normal", to="create_deliveries"),
+        Binding(exchange="outbound", routing_key="deliveries.created", to="send_deliveries"),
+        Binding(exchange="outbound", routing_key="endpoint.switched_off", to="tell_viewer"),
     ),
     groups=(
         Group(

@@ -77,7 +77,7 @@ def deliveries_wanted(notification: Notification, *, first: int, last: int) -> M
         data=data.model_dump(),
         key=f"deliveries:{notification.pk}:{first}",
         exchange=EXCHANGE,
-        routing_key=f"wanted.{'high' if lane == Lane.LIVE else 'normal'}",
+        routing_key=f"deliveries.wanted.{'high' if lane == Lane.LIVE else 'normal'}",
         expires_at=notification.expires_at,
     )
 
@@ -89,7 +89,7 @@ def deliveries_created(*, notification_id: int, first: int, count: int) -> Messa
         data=DeliveriesCreated(notification_id=notification_id, count=count).model_dump(),
         key=f"deliveries:{notification_id}:{first}",
         exchange=EXCHANGE,
-        routing_key="created",
+        routing_key="deliveries.created",
     )
 
 
@@ -101,7 +101,7 @@ def delivery_due(key: DeliveryKey) -> Message:
         data=DeliveryDue(**key._asdict()).model_dump(),
         key=f"endpoint:{key.endpoint_id}",
         exchange=EXCHANGE,
-        routing_key="due",
+        routing_key="delivery.due",
     )
 
 
@@ -112,5 +112,5 @@ def endpoint_switched_off(data: EndpointSwitchedOff) -> Message:
         data=data.model_dump(),
         key=f"endpoint:{data.endpoint_id}",
         exchange=EXCHANGE,
-        routing_key="switched_off",
+        routing_key="endpoint.switched_off",
     )

@@ -77,6 +77,8 @@ def test_a_rolled_back_transaction_leaves_nothing() -> None:
         ({"headers": {1: "x"}}, "headers", "name must be text"),
         ({"expires_at": datetime(2030, 1, 1)}, "expires_at", "no time zone"),  # noqa: DTZ001 (that is the point)
         ({"data": {"n": 1, "text": "x" * 1_100_000}}, "message", "the limit is 1100000"),
+        ({"exchange": "strict", "type": "sample.ignored"}, "type", "is not published to the exchange 'strict'"),
+        ({"exchange": "strict", "routing_key": "sample.notedly"}, "routing_key", "must begin with the type"),
         ({"source": ""}, "source", "is empty"),
         ({"subject": "x" * 256}, "subject", "longer than 255 bytes"),
         ({"priority": 10}, "priority", "from 0 to 9"),

@@ -133,7 +133,7 @@ def test_a_large_audience_is_made_in_shards_that_leave_nobody_out(
     wanted = OutboxMessage.objects.filter(type="deliveries.wanted").order_by("id")
     made = [creation.create(**message.body["data"]) for message in wanted]
     assert made == [2, 2, 1]
-    assert {message.routing_key for message in wanted} == {"wanted.normal"}
+    assert {message.routing_key for message in wanted} == {"deliveries.wanted.normal"}
 
 
 # --- Webhooks -------------------------------------------------------------------------------------------------------

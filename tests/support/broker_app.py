@@ -46,7 +46,11 @@ HERE = "tests.support.broker_app"
 GATE = 4711  # the advisory lock that a handler told to "wait" passes through
 
 topology = Topology(
-    exchanges=(Exchange(name="samples", type=ExchangeType.TOPIC), Exchange(name="nowhere", type=ExchangeType.DIRECT)),
+    exchanges=(
+        Exchange(name="samples", type=ExchangeType.TOPIC),
+        Exchange(name="nowhere", type=ExchangeType.DIRECT),
+        Exchange(name="strict", type=ExchangeType.TOPIC, types=("sample.noted",)),
+    ),
     streams=(Stream(name="log", partitions=2),),
     queues=(
         WorkQueue(name="jobs", handler=f"{HERE}.do_job", max_attempts=3, lease_seconds=2.0, fair_by="tenant"),
