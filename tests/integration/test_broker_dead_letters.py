@@ -131,7 +131,7 @@ def test_a_letter_goes_to_a_named_group() -> None:
     [other] = that_failed(2)
     with pytest.raises(UnknownName, match="There is no group 'exakt'"):
         replay.replay(dead_letter_id=other.pk, actor="ada", to_group="exakt")
-    DeadLetter.objects.filter(pk=other.pk).update(origin="delivery:mail")
+    DeadLetter.objects.filter(pk=other.pk).update(origin="elsewhere:mail")
     with pytest.raises(NotReplayable, match="goes back to a named group only"):
         replay.replay(dead_letter_id=other.pk, actor="ada")
     other.refresh_from_db()
