@@ -2,16 +2,20 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import ChoiceField
 from django.forms import Field as FormField
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.safestring import SafeString
 
 from . import queues
 from .console import ReadOnlyAdmin, pretty
-from .models import DeadLetter, Lease, OutboxMessage, PausedQueue, StoredEvent, WorkItem
+from .console_pages import DECIDE, DeadLetterPage, GroupsPage
+from .dead_letter_commands import discard_each
+from .models import DeadLetter, Lease, OperatorAction, OutboxMessage, PausedQueue, StoredEvent, WorkItem
+from .replay import replay_each
 
 
 class BodyAdmin(ReadOnlyAdmin):
@@ -79,16 +83,62 @@ class PausedQueueAdmin(ReadOnlyAdmin):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(BodyAdmin):
-    """What waits for somebody to decide."""
+    """What waits for somebody to decide; each has a page of its own to do so."""
 
-    list_display = ("id", "reason", "state", "origin", "key", "attempts", "error_line", "created_at")
+    list_display = ("id", "reason", "state", "origin", "key", "attempts", "replays", "error_line", "created_at")
     list_filter = ("state", "reason", "origin")
     search_fields = ("key", "error", "=message_id")
     ordering = ("-id",)
+    actions = ("replay_selected", "discard_selected")
+
+    def get_urls(self) -> list[Any]:
+        """The page to decide on takes the place of the one that only shows."""
+        page = self.admin_site.admin_view(DeadLetterPage.as_view(model_admin=self))
+        return [path("<int:pk>/change/", page, name="broker_deadletter_change"), *super().get_urls()]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """Asked by Django for the actions below."""
+        return request.user.has_perm(DECIDE)
+
+    @admin.action(description="Replay to where they failed", permissions=["decide"])
+    def replay_selected(self, request: HttpRequest, chosen: "QuerySet[DeadLetter]") -> None:
+        outcome = replay_each(chosen.values_list("pk", flat=True), actor=request.user.get_username())
+        text = f"{outcome.replayed} replayed, {outcome.failed} failed again, {outcome.passed} parked or decided already"
+        self.message_user(request, text, messages.WARNING if outcome.failed else messages.SUCCESS)
+
+    @admin.action(description="Discard", permissions=["decide"])
+    def discard_selected(self, request: HttpRequest, chosen: "QuerySet[DeadLetter]") -> None:
+        count = discard_each(list(chosen.values_list("pk", flat=True)), actor=request.user.get_username())
+        self.message_user(request, f"{count} discarded", messages.SUCCESS)
 
     @admin.display(description="Error")
     def error_line(self, row: DeadLetter) -> str:
         return row.error[:80]
+
+
+@admin.register(OperatorAction)
+class OperatorActionAdmin(ReadOnlyAdmin):
+    """Who decided what; and the page of consumer groups, whose tables have no page in Django's admin."""
+
+    list_display = ("at", "actor", "verb", "target")
+    list_filter = ("verb",)
+    search_fields = ("actor", "=target")
+    ordering = ("-id",)
+    exclude = ("before", "after")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("was", "became")
+
+    def get_urls(self) -> list[Any]:
+        """Consumer groups stand beside what was decided about them."""
+        page = self.admin_site.admin_view(GroupsPage.as_view(model_admin=self))
+        return [path("groups/", page, name="broker_groups"), *super().get_urls()]
+
+    @admin.display(description="Before")
+    def was(self, row: OperatorAction) -> SafeString:
+        return pretty(row.before)
+
+    @admin.display(description="After")
+    def became(self, row: OperatorAction) -> SafeString:
+        return pretty(row.after)
 
 
 @admin.register(StoredEvent)

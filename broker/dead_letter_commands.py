@@ -1,9 +1,10 @@
 """What an operator does with dead letters besides replaying them: edit, discard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from . import audit, schemas
@@ -48,11 +49,19 @@ def discard(*, dead_letter_id: int, actor: str) -> None:
 
 def discard_matching(*, where: Filter, actor: str) -> int:
     """Discard every dead letter that matches, at once; returns how many."""
+    return _discard(where.letters(), actor=actor, told=where.as_text())
+
+
+def discard_each(dead_letter_ids: Sequence[int], *, actor: str) -> int:
+    """Discard those of these that nobody has decided about; returns how many."""
+    ids = sorted(dead_letter_ids)
+    return _discard(Filter().letters().filter(pk__in=ids), actor=actor, told={"ids": ids})
+
+
+def _discard(letters: QuerySet[DeadLetter], *, actor: str, told: Mapping[str, Any]) -> int:
     with transaction.atomic():
-        count = where.letters().update(state=DeadLetter.State.DISCARDED, decided_at=Now(), decided_by=actor)
-        audit.note(
-            actor=actor, verb="discard", target="dead_letters", before=where.as_text(), after={"discarded": count}
-        )
+        count = letters.update(state=DeadLetter.State.DISCARDED, decided_at=Now(), decided_by=actor)
+        audit.note(actor=actor, verb="discard", target="dead_letters", before=told, after={"discarded": count})
     return count
 
 

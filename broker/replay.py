@@ -1,6 +1,6 @@
 """Dead letters go back to where they failed, or to a named group; each in the transaction of its effect."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -74,18 +74,18 @@ def replay_matching(
     outcome, after = Outcome(), 0
     while chunk := list(letters.filter(pk__gt=after, pk__lte=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         for dead_letter_id in chunk:
-            try:
-                failure = _try(dead_letter_id, actor=actor, to_group=to_group, force=force)
-            except (AlreadyDecided, Parked):
-                outcome.passed += 1
-                continue
-            except NotReplayable:
-                outcome.failed += 1
-                continue
-            outcome.failed += failure is not None
-            outcome.replayed += failure is None
+            _count(outcome, dead_letter_id, actor=actor, to_group=to_group, force=force)
         after = chunk[-1]
         on_progress(outcome)
+    return outcome
+
+
+def replay_each(dead_letter_ids: Iterable[int], *, actor: str) -> Outcome:
+    """Replay these to where they failed, each in a transaction of its own."""
+    outcome, ids = Outcome(), sorted(dead_letter_ids)
+    audit.note(actor=actor, verb="replay", target="dead_letters", before={"ids": ids})
+    for dead_letter_id in ids:
+        _count(outcome, dead_letter_id, actor=actor, to_group="", force=False)
     return outcome
 
 
@@ -99,6 +99,18 @@ def claim(dead_letter_id: int, *, also_parked: bool) -> DeadLetter:
     if letter.state not in (DeadLetter.State.WAITING, DeadLetter.State.PARKED):
         raise AlreadyDecided(f"Dead letter {dead_letter_id} is {letter.state} already")
     return letter
+
+
+def _count(outcome: Outcome, dead_letter_id: int, *, actor: str, to_group: str, force: bool) -> None:
+    try:
+        failure = _try(dead_letter_id, actor=actor, to_group=to_group, force=force)
+    except (AlreadyDecided, Parked):
+        outcome.passed += 1
+    except NotReplayable:
+        outcome.failed += 1
+    else:
+        outcome.failed += failure is not None
+        outcome.replayed += failure is None
 
 
 def _try(dead_letter_id: int, *, actor: str, to_group: str, force: bool) -> Exception | None:

@@ -40,6 +40,7 @@ BASE = (
     "#141821",
     "#0b0d12",
 )
+PAGES_OF_THEIR_OWN = {"broker_groups"}  # that are not a model's list
 STEPS = ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950")
 
 
@@ -77,9 +78,11 @@ def _navigation() -> list[dict[str, Any]]:
             ("Outbox", "outbox", "broker_outboxmessage"),
             ("Work items", "work", "broker_workitem"),
             ("Paused queues", "pause_circle", "broker_pausedqueue"),
+            ("Consumer groups", "groups", "broker_groups"),
             ("Dead letters", "error", "broker_deadletter"),
             ("Events", "history", "broker_storedevent"),
             ("Leases", "lock_clock", "broker_lease"),
+            ("Decisions", "gavel", "broker_operatoraction"),
         ),
         _group(
             "Catalog",
@@ -104,8 +107,15 @@ def _navigation() -> list[dict[str, Any]]:
 
 
 def _group(title: str, *pages: tuple[str, str, str]) -> dict[str, Any]:
-    items = [
-        {"title": label, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
-        for label, icon, model in pages
-    ]
-    return {"title": title, "separator": True, "items": items}
+    return {"title": title, "separator": True, "items": [_item(*page) for page in pages]}
+
+
+def _item(label: str, icon: str, page: str) -> dict[str, Any]:
+    """A link to a model's list, or to a page of its own."""
+
+    def is_here(request: HttpRequest) -> bool:
+        name = request.resolver_match.url_name or "" if request.resolver_match else ""
+        return name == page or name.startswith(f"{page}_")
+
+    link = reverse_lazy(f"admin:{page if page in PAGES_OF_THEIR_OWN else f'{page}_changelist'}")
+    return {"title": label, "icon": icon, "link": link, "active": is_here}

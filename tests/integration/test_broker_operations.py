@@ -79,6 +79,12 @@ def test_the_topology_is_shown_and_checked() -> None:
     shown = command("broker_topology")
     assert "samples" in shown
     assert "tests.support.broker_app.note_exactly" in shown
+    as_json = json.loads(command("broker_topology", "--json"))
+    assert [(group["name"], group["batch"]) for group in as_json["groups"]] == [
+        ("exact", 1),
+        ("atleast", 1),
+        ("atmost", 1),
+    ]
 
     broken = "tests.integration.test_broker_operations.broken_topology"
     with override_settings(BROKER_TOPOLOGY=broken), pytest.raises(CommandError, match="'samples' → 'gone'"):

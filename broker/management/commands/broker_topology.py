@@ -11,7 +11,7 @@ from broker import validation
 from broker.current import current_topology
 from broker.errors import InvalidTopology
 from broker.management.tables import table
-from broker.topology import Binding, Stream, Topology
+from broker.topology import Binding, Group, Stream, Topology
 
 
 class Command(BaseCommand):
@@ -63,8 +63,8 @@ def _tables(topology: Topology) -> list[str]:
             ],
         ),
         table(
-            ("stream", "partitions", "format", "keeps"),
-            [(stream.name, stream.partitions, stream.format, _kept(stream)) for stream in topology.streams],
+            ("stream", "partitions", "format", "keeps", "expired"),
+            [(each.name, each.partitions, each.format, _kept(each), each.expired) for each in topology.streams],
         ),
         table(
             ("queue", "lane", "attempts", "lease", "handler"),
@@ -74,14 +74,19 @@ def _tables(topology: Topology) -> list[str]:
             ],
         ),
         table(
-            ("group", "stream", "semantics", "attempts", "message type", "handler"),
+            ("group", "stream", "semantics", "attempts", "batch", "time limit", "message type", "handler"),
             [
-                (group.name, group.stream, group.semantics, group.max_attempts, type_, handler)
+                (*_promises(group), type_, handler)
                 for group in topology.groups
                 for type_, handler in group.handlers.items()
             ],
         ),
     ]
+
+
+def _promises(group: Group) -> tuple[object, ...]:
+    limits = (group.max_attempts, group.batch, f"{group.time_limit:g} s")
+    return (group.name, group.stream, group.semantics, *limits)
 
 
 def _steps(binding: Binding) -> str:
