@@ -24,8 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(scope="module")
 def web(django_db_setup: None) -> Iterator[LiveServer]:
-    url = f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
-    running = LiveServer({"DATABASE_URL": url}).wait_until_ready()
+    running = LiveServer({"DATABASE_URL": database_url()}).wait_until_ready()
     yield running
     running.stop()
 
@@ -147,6 +146,43 @@ def test_a_database_that_restarts_while_clients_resume_delays_them_and_loses_not
             cut_database_connections(keep=connection.connection.info.backend_pid)
             time.sleep(0.05)
         assert {tuple(future.result()) for future in returning} == {("Missed",)}
+
+
+def test_a_gateway_killed_under_many_clients_is_made_up_for_by_another_each_notification_once(viewer: User) -> None:
+    environment = {"DATABASE_URL": database_url()}
+    page, headers = inbox(viewer_id=viewer.pk), bearer(viewer)
+    first, second = (LiveServer(environment).wait_until_ready() for _ in range(2))
+    expected = [str(number) for number in range(20)]
+    crowd = range(settings.LIVE_MAX_PER_VIEWER)
+
+    def listen_through_the_kill(_: int) -> list[str]:
+        heard: list[str] = []
+        with Client(first, viewer, additional_headers=headers) as client:
+            client.resume(page.epoch, page.positions)
+            with suppress(ConnectionClosed):
+                while True:
+                    heard += client.titles(1, within=20)
+        with Client(second, viewer, additional_headers=headers) as again:
+            again.resume(client.epoch, client.positions)
+            heard += again.titles(len(expected) - len(heard), within=20)
+            assert again.hears_nothing()
+        return heard
+
+    try:
+        with ThreadPoolExecutor(len(crowd)) as pool:
+            listening = [pool.submit(listen_through_the_kill, number) for number in crowd]
+            for title in expected:
+                push(post(title))
+                if title == "10":
+                    first.process.kill()
+            assert [future.result() for future in listening] == [expected] * len(crowd)
+    finally:
+        first.process.wait(10)
+        second.stop()
+
+
+def database_url() -> str:
+    return f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
 
 
 def cut_database_connections(*, keep: int) -> None:
