@@ -28,6 +28,8 @@ HELD = 256
 HELD_PER_HOST = 4 * PER_HOST
 BATCH = 32  # claimed or settled together, at least, while there is enough
 PAUSE_SECONDS = 0.05
+LINGER_SECONDS = 0.5  # for which a sender stays when something was put off
+MOVING_SECONDS = 0.5  # without an outcome, after which a host no longer restrains what is claimed for others
 IDLE_SECONDS = 0.5  # between claims that find nothing
 UNTRIED_AFTER_SECONDS = LEASE_SECONDS / 3  # what could not be begun by then is handed back
 
@@ -55,7 +57,9 @@ class Sender:
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._host_at_once: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbound-database")
+        self._moved: dict[str, float] = {}  # when a host last took something, or failed
         self._next_claim = 0.0
+        self._lingers_until = 0.0
         self._count = 0
 
     async def run(self, *, seconds: float) -> int:
@@ -81,24 +85,30 @@ class Sender:
             for parcel, _ in settled:
                 self._let_go(parcel)
         found = may_claim and await self._claim(channels)
-        return bool(found or self._tasks or self._settled)
+        return bool(found or self._tasks or self._settled or (may_claim and time.monotonic() < self._lingers_until))
 
     async def _claim(self, channels: Channels) -> bool:
         """Take more, lane by lane; whether something was due."""
-        room = HELD - self._held.total()
-        if room < BATCH or (self._tasks and time.monotonic() < self._next_claim):
+        room, now = self._room(), time.monotonic()
+        if room < BATCH or (self._tasks and now < self._next_claim):
             return bool(self._tasks)
-        seen = 0
         for lane in self._lanes:
-            take = partial(claim, lane=lane, limit=min(room, 2 * BATCH), per_host=HELD_PER_HOST, held=dict(self._held))
+            take = partial(claim, lane=lane, limit=room, per_host=HELD_PER_HOST, held=dict(self._held))
             claimed = await self._in_database(take)
-            seen += claimed.seen
             self._begin(channels, claimed.parcels)
+            if claimed.seen > len(claimed.parcels):  # put off, for a moment it may be
+                self._lingers_until = now + LINGER_SECONDS
+                self._next_claim = now if claimed.parcels else now + PAUSE_SECONDS
             if claimed.seen:  # what is in later lanes waits for as long as there is something here
-                break
-        full = any(held > HELD_PER_HOST - BATCH for held in self._held.values())
-        self._next_claim = time.monotonic() + (0 if seen and not full else PAUSE_SECONDS if seen else IDLE_SECONDS)
-        return seen > 0
+                return True
+        self._next_claim = now + IDLE_SECONDS
+        return False
+
+    def _room(self) -> int:
+        """How many to claim: no more than fit for the busiest host, unless that one does not move at all."""
+        since = time.monotonic() - MOVING_SECONDS
+        busiest = max((held for host, held in self._held.items() if self._moved.get(host, 0) > since), default=0)
+        return min(HELD - self._held.total(), HELD_PER_HOST - busiest)
 
     def _begin(self, channels: Channels, parcels: Iterable[Parcel]) -> None:
         claimed_at = time.monotonic()
@@ -116,10 +126,12 @@ class Sender:
             self._news.set()
 
     def _let_go(self, parcel: Parcel) -> None:
+        self._moved[parcel.host] = time.monotonic()
         self._held[parcel.host] -= 1
         if not self._held[parcel.host]:
             del self._held[parcel.host]
             self._host_at_once.pop(parcel.host, None)
+            self._moved.pop(parcel.host, None)
 
     async def _pause(self) -> None:
         """Until a batch is done, or for a moment."""

@@ -41,6 +41,7 @@ SET attempts = d.attempts + decided.passes::int,
     lease_token = CASE WHEN decided.passes THEN %(token)s::uuid END,
     next_attempt_at = CASE
         WHEN decided.passes THEN now() + make_interval(secs => %(lease)s)
+        WHEN decided.retry_at IS NULL THEN now() + (0.1 + random() / 5) * interval '1 second'
         ELSE GREATEST(decided.retry_at, now() + interval '1 second') + random() * interval '2 seconds'
     END
 FROM decided

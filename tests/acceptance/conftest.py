@@ -16,7 +16,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A running platform with content, and Chromium."""
     if find_chromium() is None:
         pytest.skip("No Chromium is installed: install your system's package chromium.")
-    with Stack(tmp_path_factory.mktemp("site")) as stack, chromium() as browser:
+    outside = {"OTT_OUTBOUND_ALLOW_PRIVATE": "1"}  # a push service of the tests' own is on loopback
+    with Stack(tmp_path_factory.mktemp("site"), environment=outside) as stack, chromium() as browser:
         running = Site(stack, browser)
         running.run("from tests.acceptance.content import make; make()")
         yield running

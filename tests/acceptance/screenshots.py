@@ -43,6 +43,13 @@ def open_menu(page: Page) -> None:
     page.get_by_role("button", name="Your menu").click()
 
 
+def add_webhook(page: Page) -> None:
+    if not page.get_by_role("article").count():
+        page.get_by_label("Address").fill("https://hooks.example.org/marquee")
+        page.get_by_label("Name").fill("My lamp")
+        page.get_by_role("button", name="Add webhook").click()
+
+
 def open_first_release(page: Page) -> None:
     page.locator(".table .thing a").first.click()
     page.wait_for_load_state()
@@ -70,6 +77,7 @@ SHOTS = (
     Shot("live-event", "viewer", "/titles/midnight-marathon/"),
     Shot("inbox", "viewer", "/notifications/"),
     Shot("topics", "viewer", "/notifications/topics/"),
+    Shot("channels", "viewer", "/notifications/channels/", add_webhook),
     Shot("profile", "viewer", "/accounts/profile/"),
     Shot("password", "viewer", "/accounts/password/change/"),
     Shot("forbidden", "viewer", "/studio/aurora/"),

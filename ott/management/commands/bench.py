@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import broker, latency, live, projection, routing
+from bench import broker, latency, live, outbound, projection, routing
 from bench.report import Row, as_json, as_table
 from ott.embedded.ports import LOOPBACK
 from ott.embedded.processes import COMMANDS
@@ -17,6 +17,7 @@ SCENARIOS: Mapping[str, Callable[..., list[Row]]] = {
     "broker": broker.run,
     "latency": latency.run,
     "live": partial(live.run, web_command=COMMANDS["web"]),
+    "outbound": outbound.run,
     "projection": projection.run,
     "routing": routing.run,
 }

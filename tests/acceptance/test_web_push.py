@@ -1,0 +1,90 @@
+"""A push that the platform encrypts is read by RFC 8291, and shown by the service worker in a real browser.
+
+Chromium under automation cannot subscribe to a push service, so what our push service decrypts is handed to the
+service worker through DevTools, as Chromium would hand it.
+"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import CDPSession, Page
+
+from tests.support.live_client import eventually
+from tests.support.outbound_sinks import Browser, WebSink, web_sink
+
+from .site import Site
+
+ADD = """
+from accounts.models import User
+from notifications.outbound.endpoints import add_browser
+viewer = User.objects.get(email="reader@test.example")
+add_browser(viewer_id=viewer.pk, address={address!r}, push_key={key!r}, push_auth={auth!r})
+"""
+
+
+@pytest.fixture
+def push_service() -> Iterator[WebSink]:
+    with web_sink() as running:
+        yield running
+
+
+def registration_of(devtools: CDPSession, page: Page) -> str:
+    """The id by which DevTools knows the page's service worker."""
+    found: list[str] = []
+    devtools.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda said: found.extend(one["registrationId"] for one in said["registrations"]),
+    )
+    devtools.send("ServiceWorker.enable")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    eventually(lambda: page.wait_for_timeout(50) or found, what="the service worker's registration")
+    return found[0]
+
+
+def test_a_pushed_notification_is_shown_by_the_service_worker(site: Site, push_service: WebSink) -> None:
+    with site.visit("reader") as visitor:
+        # Given a browser that may notify, and has subscribed
+        visitor.context.grant_permissions(["notifications"], origin=site.stack.base_url)
+        page = visitor.open("/notifications/channels/")
+        browser = Browser()
+        address = push_service.url("/201/browser")
+        site.run(ADD.format(address=address, key=browser.push_key, auth=browser.push_auth))
+
+        # When something is published that its viewer follows
+        site.publish("The tide turns", title="low-tide")
+        eventually(lambda: push_service.hits, what="the push", within=30)
+        plain = browser.read(push_service.hits[0].body)
+        assert "The tide turns" in json.loads(plain)["title"]
+
+        # Then the service worker shows it
+        devtools = visitor.context.new_cdp_session(page)
+        push = {"origin": site.stack.base_url, "registrationId": registration_of(devtools, page)}
+        devtools.send("ServiceWorker.deliverPushMessage", {**push, "data": plain.decode()})
+        shown = "navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.map((n) => n.title))"
+        eventually(lambda: page.evaluate(shown), what="the notification")
+        assert page.evaluate(shown) == [json.loads(plain)["title"]]
+        assert visitor.complaints == []
+
+
+def test_a_viewer_adds_replaces_and_removes_a_webhook_and_switches_mail_on(site: Site) -> None:
+    with site.visit("reader") as visitor:
+        page = visitor.open("/notifications/channels/")
+        with page.expect_response("**/channels/mail/"):
+            page.get_by_role("switch", name="E-mail").click()
+        page.get_by_label("Address").fill("https://user:word@example.org/")
+        page.get_by_role("button", name="Add webhook").click()
+        page.get_by_text("may hold no user").first.wait_for()
+        page.get_by_label("Address").fill("https://hooks.example.org/marquee")
+        page.get_by_label("Name").fill("My lamp")
+        page.get_by_role("button", name="Add webhook").click()
+        hook = page.get_by_role("article", name="My lamp")
+        hook.get_by_text("Signing secret").click()
+        secret = hook.locator("code").inner_text()
+        hook.get_by_role("button", name="Replace secret").click()
+        hook.get_by_text("Signing secret").click()
+        assert hook.locator("code").inner_text() != secret
+        hook.get_by_role("button", name="Remove").click()
+        hook.wait_for(state="detached")
+        assert page.get_by_role("switch", name="E-mail").is_checked()
+        assert visitor.complaints == []
