@@ -29,11 +29,11 @@ from notifications.outbound import sender
 from notifications.outbound.models import Channel, Circuit, Delivery, Endpoint
 from notifications.outbound.parcels import DeliveryKey, Parcel, card_of
 from notifications.outbound.webhook.signing import new_secret
-from ott.embedded.ports import LOOPBACK, free_port
 
 from .outbound_bare import bare, browser_keys
 from .report import Row, row_ratio
 
+LOOPBACK = "127.0.0.1"
 RUNS = 5
 COUNT = {Channel.WEBHOOK: 2000, Channel.MAIL: 600, Channel.WEB_PUSH: 1000}
 HUNG = 100  # deliveries to a host that hangs, beside those to one that does not
@@ -44,7 +44,7 @@ LANE = 101  # workers look at their own lanes only
 
 def run(*, base_url: str) -> list[Row]:
     """Measure every channel, a receiver that fails, and a host that hangs. `base_url` is not needed."""
-    web, mail = free_port(), free_port()
+    web, mail = _free_port(), _free_port()
     settings = {
         "OUTBOUND_ALLOW_PRIVATE": True,
         "OUTBOUND_BACKOFF_SECONDS": 0.2,
@@ -74,6 +74,12 @@ def receivers(**ports: int) -> Iterator[None]:
         for process in started:
             process.kill()
             process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def _wait_for(port: int) -> None:

@@ -29,7 +29,7 @@ HELD_PER_HOST = 4 * PER_HOST
 BATCH = 32  # claimed or settled together, at least, while there is enough
 PAUSE_SECONDS = 0.05
 LINGER_SECONDS = 0.5  # for which a sender stays when something was put off
-MOVING_SECONDS = 0.5  # without an outcome, after which a host no longer restrains what is claimed for others
+MOVING_SECONDS = 0.5  # without a success, after which a host no longer restrains what is claimed for others
 IDLE_SECONDS = 0.5  # between claims that find nothing
 UNTRIED_AFTER_SECONDS = LEASE_SECONDS / 3  # what could not be begun by then is handed back
 
@@ -57,7 +57,7 @@ class Sender:
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._host_at_once: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbound-database")
-        self._moved: dict[str, float] = {}  # when a host last took something, or failed
+        self._moved: dict[str, float] = {}  # when a host last took something
         self._next_claim = 0.0
         self._lingers_until = 0.0
         self._count = 0
@@ -82,8 +82,8 @@ class Sender:
             settled, self._settled = self._settled, []
             await self._in_database(partial(settle, settled))
             self._count += len(settled)
-            for parcel, _ in settled:
-                self._let_go(parcel)
+            for parcel, outcome in settled:
+                self._let_go(parcel, took_it=not outcome.blames_host)
         found = may_claim and await self._claim(channels)
         return bool(found or self._tasks or self._settled or (may_claim and time.monotonic() < self._lingers_until))
 
@@ -125,8 +125,9 @@ class Sender:
         if len(self._settled) >= BATCH or len(self._tasks) == 1:
             self._news.set()
 
-    def _let_go(self, parcel: Parcel) -> None:
-        self._moved[parcel.host] = time.monotonic()
+    def _let_go(self, parcel: Parcel, *, took_it: bool) -> None:
+        if took_it:
+            self._moved[parcel.host] = time.monotonic()
         self._held[parcel.host] -= 1
         if not self._held[parcel.host]:
             del self._held[parcel.host]

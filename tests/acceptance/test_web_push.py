@@ -37,8 +37,8 @@ def registration_of(devtools: CDPSession, page: Page) -> str:
         lambda said: found.extend(one["registrationId"] for one in said["registrations"]),
     )
     devtools.send("ServiceWorker.enable")
-    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    eventually(lambda: page.wait_for_timeout(50) or found, what="the service worker's registration")
+    ready = "navigator.serviceWorker.ready.then(() => true)"  # asking lets Playwright hear events meanwhile
+    eventually(lambda: page.evaluate(ready) and found, what="the service worker's registration")
     return found[0]
 
 
