@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from . import clock
 from .current import current_topology
+from .errors import BrokerError
 from .offsets import published_at
 from .streams import Entry, engine
 from .topology import Stream
@@ -44,7 +45,8 @@ def trim_streams() -> int:
     """Trim every stream to what it is to keep; returns how many entries were forgotten.
 
     What a group of the topology has not read stays, unless the stream says `trim_unread`: then it is counted with what
-    expired. Stops after a while and is to be called again. Nothing to do where the engine's server has a policy.
+    expired. Stops after a while and is to be called again, as it is where an engine refuses or is away. An engine whose
+    server forgets by rules of its own is left alone.
     """
     if not engine().features.trims:
         return 0
@@ -72,16 +74,19 @@ def keeps_from(stream: Stream, partition: int) -> tuple[int, int]:
 
 
 def _trim(stream: Stream, partition: int, until: float) -> int:
-    first, keep = keeps_from(stream, partition)
     trimmed = 0
-    while first < keep and time.monotonic() < until:
-        before = min(first + CHUNK, keep)
-        with transaction.atomic():
-            _count_unread(stream, partition, first=first, before=before)
-            trimmed += engine().trim(stream.name, partition, before)
-        first = before
+    try:
+        first, keep = keeps_from(stream, partition)
+        while first < keep and time.monotonic() < until:
+            before = min(first + CHUNK, keep)
+            with transaction.atomic():
+                _count_unread(stream, partition, first=first, before=before)
+                trimmed += engine().trim(stream.name, partition, before)
+            first = before
+    except BrokerError as error:
+        logger.warning("stream_not_trimmed", stream=stream.name, partition=partition, error=str(error))
     if trimmed:
-        logger.info("stream_trimmed", stream=stream.name, partition=partition, entries=trimmed, first=first)
+        logger.info("stream_trimmed", stream=stream.name, partition=partition, entries=trimmed)
     return trimmed
 
 

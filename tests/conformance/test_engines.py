@@ -2,13 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 
+from broker import clock, offsets, retention
 from broker.errors import CannotTrim, StreamsUnavailable
 from broker.messages import from_body
 from broker.streams import Entry, StreamEngine
+from broker.topology import Stream
 
 from .harness import Harness, messages, positions_of, read_all
 
@@ -146,3 +150,23 @@ def test_trimming_forgets_what_is_before_or_is_refused(harness: Harness, engine:
     assert (engine.end(stream, 0), read_all(engine, stream)) == (entries[-1].offset + 1, [])
     engine.append(stream, 0, messages(1))
     assert [entry.offset for entry in read_all(engine, stream)] == [entries[-1].offset + 1]
+
+
+def test_retention_finds_where_to_trim_by_age_and_by_size(
+    engine: StreamEngine, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (retention, offsets):
+        monkeypatch.setattr(module, "engine", lambda: engine)
+    now = datetime.now(UTC)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    ages = [timedelta(hours=3)] * 250 + [timedelta(minutes=5)] * 50
+    sent = [replace(each, time=now - age) for each, age in zip(messages(300), ages, strict=True)]
+    engine.append(stream, 0, sent)
+    entries = read_all(engine, stream)
+    keeping = Stream(name=stream, partitions=1, trim_unread=True)
+
+    by_age = replace(keeping, max_age=timedelta(hours=1))
+    assert retention.keeps_from(by_age, 0) == (entries[0].offset, entries[250].offset)
+    by_size = replace(keeping, max_bytes=sum(map(retention._bytes, entries[280:])))
+    keep = retention.keeps_from(by_size, 0)[1]
+    assert entries[275].offset <= keep <= entries[285].offset

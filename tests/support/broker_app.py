@@ -65,6 +65,7 @@ topology = Topology(
         Binding(exchange="samples", routing_key="alert", to="alerts"),
         Binding(exchange="samples", routing_key="mailing", to="mailings"),
         Binding(exchange="nowhere", routing_key="never.used", to="jobs"),
+        Binding(exchange="strict", routing_key="sample.noted", to="log"),
     ),
     groups=(
         Group(

@@ -11,6 +11,7 @@ from broker import validation
 from broker.current import current_topology
 from broker.errors import InvalidTopology
 from broker.management.tables import table
+from broker.streams import engine
 from broker.topology import Binding, Group, Stream, Topology
 
 
@@ -43,6 +44,8 @@ def _as_json(value: object) -> object:
 
 def _kept(stream: Stream) -> str:
     """What the stream keeps, in words."""
+    if not engine().features.trims:
+        return f"as the server says: {engine().features.retention}"
     limits = [str(stream.max_age)] if stream.max_age else []
     limits += [f"{stream.max_bytes:,} bytes"] if stream.max_bytes else []
     unread = ", read or not" if stream.trim_unread else " and what is unread"
