@@ -15,9 +15,10 @@ from unfold.views import UnfoldModelAdminViewMixin
 from . import dead_letter_commands, group_commands, queries
 from .console_forms import EditForm, ReplayForm, ResetForm
 from .current import current_topology, group_named
-from .errors import BrokerError
+from .errors import BrokerError, StreamsUnavailable
 from .group_commands import Move
 from .models import DeadLetter
+from .queries import PartitionLag
 from .replay import replay
 from .topology import Group
 
@@ -91,11 +92,18 @@ class GroupsPage(ConsolePage):
         messages.success(self.request, f"{group.name}: reset. {_in_words(moves)}")
         return None
 
+    def _lags(self) -> list[PartitionLag]:
+        try:
+            return queries.lag()
+        except StreamsUnavailable as error:
+            messages.error(self.request, str(error))
+            return []
+
     def get_context_data(
         self, *, form: ResetForm | None = None, moves: list[Move] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         """Every group; `form` is the one that was filled in, `moves` what its reset would do."""
-        lags = queries.lag()
+        lags = self._lags()
         shown = [
             {
                 "group": group,

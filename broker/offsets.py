@@ -71,7 +71,8 @@ def place_at(stream: str, partition: int, offset: int, *, watermark: int) -> Pla
 
     What stands before it is a duplicate from then on, should the relay append it again.
     """
-    if entry := _entry(stream, partition, offset):
+    ahead = engine().read(stream, partition, offset, limit=SCAN)
+    if entry := next((entry for entry in ahead if entry.position), None):  # what somebody else wrote has none
         return Place(offset=offset, watermark=entry.position - 1)
     last = _entry(stream, partition, offset - 1) if offset else None
     return Place(offset=offset, watermark=max(watermark, last.position) if last else watermark)

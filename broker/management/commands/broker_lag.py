@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from broker import queries
+from broker.management.operators import told
 from broker.management.tables import table
 
 _HEADINGS = ["group", "stream", "partition", "offset", "end", "lag", "for", "state", "attempts", "expired"]
@@ -24,7 +25,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print one table a kind, or all as JSON."""
-        if options["json"]:
+        with told():
+            self._tell(as_json=options["json"])
+
+    def _tell(self, *, as_json: bool) -> None:
+        if as_json:
             self.stdout.write(json.dumps(_as_json(), default=str))
             return
         self.stdout.write(f"Outbox: {queries.outbox_depth()} waiting\n\n")
