@@ -60,6 +60,7 @@ topology = Topology(
     ),
     bindings=(
         Binding(exchange="samples", routing_key="noted.#", to="log"),
+        Binding(exchange="strict", routing_key="sample.noted.#", to="log"),
         Binding(exchange="samples", routing_key="job.#", to="jobs"),
         Binding(exchange="samples", routing_key="followup", to="followups"),
         Binding(exchange="samples", routing_key="alert", to="alerts"),
