@@ -55,7 +55,10 @@ def test_a_broker_killed_between_append_and_mark_repeats_the_append_without_effe
     publish_now(sample(5))
     wait_until(lambda: all(5 in effects(group) for group in ("exact", "atleast", "atmost")))
     assert StreamMessage.objects.count() == 11
-    assert [effects(group) for group in ("exact", "atmost")] == [[0, 1, 2, 3, 4, 5]] * 2
+    assert effects("exact") == [0, 1, 2, 3, 4, 5]
+    seen = effects("atmost")  # the one that it was called with when the process died may be missing
+    assert seen == sorted(set(seen))
+    assert len(seen) >= 5
 
 
 def test_a_broker_killed_inside_a_handler_is_replaced_within_five_seconds(processes: Processes) -> None:
