@@ -3,14 +3,11 @@
 Runs of ours and of the baseline take turns, each on an empty database of the same server, with the same bodies.
 """
 
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from os import environ
 from pathlib import Path
 from statistics import median
 
@@ -18,10 +15,11 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from broker.outbox import publish
-from broker.processes import dying_with_parent
 
-from .broker_app import PARTITIONS, TIMES, measured
+from .broker_app import TIMES, measured
 from .broker_database import copy_to_bare_outbox, fill_outbox, own_database
+from .broker_growth import growth_rows
+from .broker_processes import broker_process, number, process, wait_until
 from .report import Row, percentile, row_within
 
 ROUNDS = 5
@@ -32,14 +30,12 @@ RATIO_GOAL = 0.5
 
 RATE, SECONDS, PUBLISHERS = 500, 20, 4
 P99_GOAL_MS = 50.0
-POLL_SECONDS = 0.01
-GIVE_UP_SECONDS = 120.0
 
 
 def run(*, base_url: str) -> list[Row]:
     """Measure on databases of its own beside the one that the system at `base_url` uses."""
     with tempfile.TemporaryDirectory(prefix="bench-broker-") as folder, _settings():
-        return [_throughput_row(), *_latency_rows(Path(folder) / "times")]
+        return [_throughput_row(), *_latency_rows(Path(folder) / "times"), *growth_rows()]
 
 
 @contextmanager
@@ -74,9 +70,9 @@ def _seconds_of_ours(url: str) -> float:
 
 
 def _seconds_of_bare(url: str) -> float:
-    with _process("-m", "bench.bare_outbox", url, url=url):
+    with process("-m", "bench.bare_outbox", url, url=url):
         return _seconds_until(
-            lambda: _number("SELECT next_offset FROM bare_reader") > MESSAGES, after=copy_to_bare_outbox
+            lambda: number("SELECT next_offset FROM bare_reader") > MESSAGES, after=copy_to_bare_outbox
         )
 
 
@@ -90,7 +86,7 @@ def _seconds_until(is_done: Callable[[], bool], *, after: Callable[[], None]) ->
 
 
 def _are_all_handled() -> bool:
-    return _number("SELECT coalesce(sum(next_offset), 0) FROM broker_grouppartition") >= MESSAGES
+    return number("SELECT coalesce(sum(next_offset), 0) FROM broker_grouppartition") >= MESSAGES
 
 
 # --- Latency ---------------------------------------------------------------------------------------------------------
@@ -145,42 +141,3 @@ def _publish_on_schedule() -> Sequence[float]:
     for thread in threads:
         thread.join()
     return costs
-
-
-# --- Processes -------------------------------------------------------------------------------------------------------
-@contextmanager
-def broker_process(url: str, **more: str) -> Iterator[None]:
-    """A broker on the database at `url` that owns every partition."""
-    settings = {"DJANGO_SETTINGS_MODULE": "ott.bench_settings", "OTT_LOG_LEVEL": "WARNING"}
-    with _process("manage.py", "run_broker", url=url, **settings, **more):
-        wait_until(lambda: _number("SELECT count(*) FROM broker_grouppartition WHERE owner <> ''") == PARTITIONS)
-        yield
-
-
-@contextmanager
-def _process(*command: str, url: str, **more: str) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        env={**environ, "DATABASE_URL": url, **more},
-        preexec_fn=dying_with_parent(),  # noqa: PLW1509 - it takes no lock
-    )
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Look each `POLL_SECONDS`. Raises `TimeoutError` after `GIVE_UP_SECONDS`."""
-    deadline = time.monotonic() + GIVE_UP_SECONDS
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError("The broker is stuck, or far too slow")
-        time.sleep(POLL_SECONDS)
-
-
-def _number(query: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return int(cursor.fetchone()[0])

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic_core import from_json
 
 from .errors import InvalidMessage
+from .identity import uuid7
 
 HeaderValue = str | int | bool
 
@@ -43,7 +44,7 @@ class Message:
     source: str = "/marquee"
     subject: str = ""
     version: int = 1  # of the schema of `data`
-    id: UUID = field(default_factory=uuid4)
+    id: UUID = field(default_factory=uuid7)
     time: datetime = field(default_factory=_now)
     headers: Mapping[str, HeaderValue] = field(default_factory=dict)
     priority: int = 0

@@ -1,0 +1,57 @@
+"""The processes that are measured, and waiting for what they do."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import environ
+
+from django.db import connection
+
+from broker.processes import dying_with_parent
+
+from .broker_app import PARTITIONS
+
+POLL_SECONDS = 0.01
+GIVE_UP_SECONDS = 120.0
+
+
+@contextmanager
+def broker_process(url: str, **more: str) -> Iterator[None]:
+    """A broker on the database at `url` that owns every partition."""
+    settings = {"DJANGO_SETTINGS_MODULE": "ott.bench_settings", "OTT_LOG_LEVEL": "WARNING"}
+    with process("manage.py", "run_broker", url=url, **settings, **more):
+        wait_until(lambda: number("SELECT count(*) FROM broker_grouppartition WHERE owner <> ''") == PARTITIONS)
+        yield
+
+
+@contextmanager
+def process(*command: str, url: str, **more: str) -> Iterator[None]:
+    """A Python program with the database at `url` in its environment, killed at the end."""
+    child = subprocess.Popen(
+        [sys.executable, *command],
+        env={**environ, "DATABASE_URL": url, **more},
+        preexec_fn=dying_with_parent(),  # noqa: PLW1509 - it takes no lock
+    )
+    try:
+        yield
+    finally:
+        child.kill()
+        child.wait()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Look each `POLL_SECONDS`. Raises `TimeoutError` after `GIVE_UP_SECONDS`."""
+    deadline = time.monotonic() + GIVE_UP_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError("The broker is stuck, or far too slow")
+        time.sleep(POLL_SECONDS)
+
+
+def number(query: str) -> int:
+    """What a query of one number says."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return int(cursor.fetchone()[0])
