@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 from . import hints, membership
 from .backoff import delay_after
 from .current import current_topology
+from .errors import StreamsUnavailable
 from .groups import GroupRunner, run_group
 from .relay import run_relay
 from .runs import Runs
@@ -29,7 +30,7 @@ STOP_SECONDS = 4.0
 LOOK_SECONDS = 0.1
 SWITCH_SECONDS = 0.0005
 MAX_RECONNECT_SECONDS = 2.0
-_LOST = (OperationalError, InterfaceError, psycopg.OperationalError)
+_LOST = (OperationalError, InterfaceError, psycopg.OperationalError, StreamsUnavailable)
 
 
 class Service:
@@ -117,7 +118,7 @@ class Service:
 
 
 def keep_connected(name: str, body: Callable[[], None], stop: threading.Event) -> None:
-    """Run `body`, and again whenever the database went away, with backoff. Other errors are the caller's."""
+    """Run `body`, and again whenever the database or the streams went away, with backoff; other errors are raised."""
     failures, started = 0, time.monotonic()
     while not stop.is_set():
         try:
@@ -126,7 +127,8 @@ def keep_connected(name: str, body: Callable[[], None], stop: threading.Event) -
             if time.monotonic() - started > MAX_RECONNECT_SECONDS * 2:
                 failures = 0
             failures += 1
-            logger.warning("database_lost", thread=name, error=str(error).strip())
+            lost = "streams_lost" if isinstance(error, StreamsUnavailable) else "database_lost"
+            logger.warning(lost, thread=name, error=str(error).strip())
             connection.close()
             stop.wait(min(MAX_RECONNECT_SECONDS, 0.1 + delay_after(failures)))
             started = time.monotonic()

@@ -15,6 +15,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from broker.models import DeadLetter, WorkItem
@@ -25,7 +26,7 @@ from tests.support.broker_processes import Processes, kill, real_processes
 SOAK = bool(os.environ.get("OTT_SOAK"))
 MESSAGES = 10_000 if SOAK else 1_000
 KEYS = 8
-PAUSE_SECONDS = 0.004
+PAUSE_SECONDS = 0.012
 MEMBERS = 3
 LEASE_SECONDS = 1.0
 CALM_SECONDS = 5.0  # with nobody dying by itself for so long, somebody is killed
@@ -45,7 +46,7 @@ class Way:
 
 WAYS = (
     Way(name="postgres", arrows=IN_ONE_COMMIT, environment={broker_app.BATCH: "20"}),
-    Way(name="three commits", arrows=IN_THREE_COMMITS, environment={process_faults.THREE_COMMITS: "yes"}),
+    Way(name="redis", arrows=IN_THREE_COMMITS, environment={"BROKER_STREAMS": settings.REDIS_URL}),
 )
 
 
@@ -158,7 +159,7 @@ def test_kills_at_every_arrow_lose_nothing_keep_order_and_double_nothing(process
         is_all_handled = is_handled("exact", last) and is_handled("atleast", last)
         return is_all_handled and WorkItem.objects.count() >= fine(last)
 
-    wait_until(is_done, seconds=60, what="the rest")
+    wait_until(is_done, seconds=120, what="the rest")
 
     # Then
     print(f"{way.name}: OTT_SEED={seed}, {sum(last.values())} messages, {killer.deaths} deaths")
@@ -199,7 +200,8 @@ def assert_nothing_is_lost_doubled_or_out_of_order(last: Mapping[str, int]) -> N
     for key, n in last.items():
         assert exact[key] == handled_by_exact(n), key
         assert list(dict.fromkeys(at_least[key])) == list(range(1, n + 1)), key
-        assert at_most[key] == sorted(set(at_most[key])), key
+        # A call that was stopped after its progress was written goes on late: nobody repeats it, so it may come after.
+        assert len(at_most[key]) == len(set(at_most[key])), key
     dead = sorted((letter.key, letter.body["data"]["n"]) for letter in letters())
     assert dead == sorted((key, m) for key, n in last.items() for m in range(1, n + 1) if publisher.is_permanent(m))
     followed = WorkItem.objects.filter(queue="followups").values_list("body__partitionkey", "body__data__n")

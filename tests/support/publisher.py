@@ -10,7 +10,7 @@ import django
 from django.db import connection, transaction
 
 PERMANENT_EACH = 50  # messages of a key
-FAIL_ONCE_EACH = 40
+FAIL_ONCE_EACH = 75
 
 _LAST = """
     SELECT key, max((body -> 'data' ->> 'n')::int) FROM broker_outboxmessage WHERE routing_key = 'noted' GROUP BY key
