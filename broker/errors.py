@@ -118,3 +118,12 @@ class CannotTrim(BrokerError):
 
 class MustMove(BrokerError):
     """Streams stand in another engine, or have other partitions, than the settings and the topology say."""
+
+
+class NotDrained(BrokerError):
+    """Groups have still something to handle, so the streams were not moved."""
+
+    def __init__(self, left: list[str]) -> None:
+        super().__init__(
+            "Nothing was moved; groups have still to handle: " + ("; ".join(left) or "what is just relayed")
+        )

@@ -21,7 +21,7 @@ from .membership import Membership
 from .messages import Message, from_body
 from .models import DeadLetter
 from .progress import Progress
-from .streams import Entry, engine
+from .streams import Entry, OffsetMirror, engine
 from .topology import Expired, Group, Semantics
 
 logger = structlog.get_logger(__name__)
@@ -39,6 +39,7 @@ def run_group(runner: "GroupRunner", *, member: str, hint: threading.Event, stop
         if time.monotonic() >= rebalance_at:
             membership.rebalance()
             rebalance_at = time.monotonic() + settings.BROKER_POLL_SECONDS
+            _mirror(membership)
         if not _advance_all(runner, membership, until=rebalance_at, stop=stop):
             hint.wait(_pause(membership))
     if not runner.is_given_up:  # then somebody else is the member by now
@@ -55,6 +56,14 @@ def _advance_all(runner: "GroupRunner", membership: Membership, *, until: float,
         except LeaseLost:
             membership.forget(progress)
     return moved
+
+
+def _mirror(membership: Membership) -> None:
+    """Show the server's own tools how far the group is, where it has such a thing."""
+    streams = engine()
+    offsets = {progress.partition: progress.next_offset for progress in membership.owned.values()}
+    if offsets and isinstance(streams, OffsetMirror):
+        streams.mirror(membership.group.name, membership.stream.name, offsets)
 
 
 def _pause(membership: Membership) -> float:

@@ -37,11 +37,12 @@ class Head:
 def heads(places: Collection[Place]) -> dict[Place, Head]:
     """The head of each place. PostgreSQL says it of all at once; other engines are asked one by one.
 
-    There the age counts from the message's own time, which is its publisher's.
+    There the age counts from the message's own time, which is its publisher's. Raises `StreamsUnavailable`.
     """
     if isinstance(engine(), PostgresStreams):
         return _all_at_once(places)
-    return {place: _asked(*place) for place in places}
+    ends = {log: engine().end(*log) for log in {(stream, partition) for stream, partition, _ in places}}
+    return {place: _asked(place, ends[place[:2]]) for place in places}
 
 
 def _all_at_once(places: Collection[Place]) -> dict[Place, Head]:
@@ -54,8 +55,8 @@ def _all_at_once(places: Collection[Place]) -> dict[Place, Head]:
         }
 
 
-def _asked(stream: str, partition: int, offset: int) -> Head:
-    end = engine().end(stream, partition)
+def _asked(place: Place, end: int) -> Head:
+    stream, partition, offset = place
     waiting = engine().read(stream, partition, offset, limit=1) if offset < end else []
     made = published_at(waiting[0]) if waiting else None
     return Head(end=end, seconds=max(0.0, (clock.now() - made).total_seconds()) if made else 0.0)

@@ -9,6 +9,7 @@ from django.db import connection
 
 from .errors import LeaseLost
 from .progress import Progress
+from .streams import engine_name
 from .topology import Group, Stream
 
 logger = structlog.get_logger(__name__)
@@ -17,10 +18,11 @@ FORGET_SECONDS = 60.0  # a member that was silent for so long is taken off the l
 
 _PREPARE = """
     INSERT INTO broker_grouppartition ("group", stream, partition, owner, generation, lease_expires_at, next_offset,
-        watermark, attempts, last_error, expired_count, paused, singly_until)
+        watermark, attempts, last_error, expired_count, paused, singly_until, engine)
     SELECT %(group)s, %(stream)s, number, '', 0, now(), 0, 0, 0, '', 0,
-        coalesce((SELECT bool_or(paused) FROM broker_grouppartition WHERE "group" = %(group)s), false), 0
+        coalesce((SELECT bool_or(paused) FROM broker_grouppartition WHERE "group" = %(group)s), false), 0, %(engine)s
     FROM generate_series(0, %(partitions)s - 1) AS number
+    WHERE NOT EXISTS (SELECT FROM broker_grouppartition WHERE "group" = %(group)s AND stream = %(stream)s)
     ON CONFLICT DO NOTHING
 """
 _JOIN = """
@@ -46,6 +48,7 @@ _ACQUIRE = """
         SELECT partition FROM broker_grouppartition
         WHERE "group" = %(group)s AND stream = %(stream)s AND partition <> ALL(%(held)s::int[])
             AND (owner IN ('', %(member)s) OR lease_expires_at <= now()) AND NOT paused
+            AND engine = %(engine)s
         ORDER BY partition LIMIT %(count)s FOR UPDATE SKIP LOCKED
     ) AS free
     WHERE mine."group" = %(group)s AND mine.stream = %(stream)s AND mine.partition = free.partition
@@ -69,9 +72,15 @@ _RENEW = """
 
 
 def prepare(group: Group, stream: Stream) -> None:
-    """Make the rows of a group's partitions that are missing."""
+    """Make the rows of a new group's partitions; later ones come by `broker_move` alone, which keeps the order."""
+    values: dict[str, Any] = {
+        "group": group.name,
+        "stream": stream.name,
+        "partitions": stream.partitions,
+        "engine": engine_name(),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_PREPARE, {"group": group.name, "stream": stream.name, "partitions": stream.partitions})
+        cursor.execute(_PREPARE, values)
 
 
 def renew(*, member: str) -> None:
@@ -120,7 +129,12 @@ class Membership:
         self.owned.pop(progress.partition, None)
 
     def _acquire(self, count: int) -> None:
-        values = {"held": list(self.owned), "count": count, "lease": settings.BROKER_LEASE_SECONDS}
+        values = {
+            "held": list(self.owned),
+            "count": count,
+            "lease": settings.BROKER_LEASE_SECONDS,
+            "engine": engine_name(),
+        }
         for partition, generation, next_offset, watermark, attempts, singly_until, wait in self._execute(
             _ACQUIRE, **values
         ):

@@ -45,6 +45,7 @@ class Lease(models.Model):
     generation = models.BigIntegerField(default=0)
     counter = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField(db_default=Now())
+    paused_until = models.DateTimeField(null=True)  # nothing new is begun before; see `broker/moving.py`
 
 
 class StreamPartition(models.Model):
@@ -69,6 +70,16 @@ class StreamMessage(models.Model):
     appended_at = models.DateTimeField(db_default=Now())
 
 
+class LogState(models.Model):
+    """What the relay knows of a log that stands outside of PostgreSQL: where it ended, and the last position in it."""
+
+    pk = models.CompositePrimaryKey("stream", "partition")
+    stream = models.CharField(max_length=128)
+    partition = models.PositiveIntegerField()
+    end = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0)
+
+
 class GroupMember(models.Model):
     """A live process of a consumer group."""
 
@@ -88,6 +99,7 @@ class GroupPartition(models.Model):
     group = models.CharField(max_length=128)
     stream = models.CharField(max_length=128)
     partition = models.PositiveIntegerField()
+    engine = models.CharField(max_length=32, default="postgres")  # in which `next_offset` counts
     owner = models.CharField(max_length=128, default="")
     generation = models.BigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(db_default=Now())

@@ -57,7 +57,7 @@ def outbox_depth() -> int:
 
 
 def lag() -> list[PartitionLag]:
-    """Every partition of every group, sorted."""
+    """Every partition of every group, sorted. Raises `StreamsUnavailable` when nobody can tell where logs end."""
     with connection.cursor() as cursor:
         cursor.execute(_PLACES)
         rows = cursor.fetchall()

@@ -8,6 +8,7 @@ passed already, and work items are unique by position.
 
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +17,9 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from . import dead_letters, hints, leases, wake, work
+from . import dead_letters, hints, leases, log_state, placement, wake, work
 from .current import current_topology
-from .errors import InvalidMessage, LeaseLost
+from .errors import InvalidMessage, LeaseLost, LogCutShort
 from .messages import Message, from_text
 from .models import DeadLetter
 from .routing import partition_for, route
@@ -30,6 +31,7 @@ from .wake import WakeUp
 logger = structlog.get_logger(__name__)
 
 LEASE = "relay"
+VERIFY_SECONDS = 5.0
 MAX_BATCH_BYTES = 32 * 1024 * 1024
 
 # Rows are found by what they lack, never by `id > last`: a transaction that drew a low id may commit after one with a
@@ -40,7 +42,8 @@ _NEXT = """
         SELECT id, position, body, sum(bytes) OVER (ORDER BY position, id ROWS UNBOUNDED PRECEDING) - bytes AS before
         FROM (
             SELECT id, position, body, pg_column_size(body) AS bytes FROM broker_outboxmessage
-            WHERE relayed_at IS NULL ORDER BY position, id LIMIT %(limit)s
+            WHERE relayed_at IS NULL AND (position IS NOT NULL OR coalesce(lease.paused_until <= now(), true))
+            ORDER BY position, id LIMIT %(limit)s
         ) AS oldest
     ) AS waiting ON waiting.before < %(bytes)s
     WHERE lease.name = %(lease)s AND lease.generation = %(generation)s
@@ -65,22 +68,37 @@ _MARK = """
 
 def run_relay(*, owner: str, hint: threading.Event, stop: threading.Event, sender: wake.Sender) -> None:
     """Relay until `stop` is set; stand by while another process holds the lease."""
-    generation = None
+    generation, verify_at = None, 0.0
     try:
         while not stop.is_set():
             hint.clear()
-            generation = generation or leases.take(LEASE, owner=owner)
             try:
+                generation, verify_at = _hold(generation, verify_at, owner=owner)
                 relayed = relay_batch(generation=generation, send=sender.put) if generation else 0
             except LeaseLost:
                 logger.warning("relay_fenced", generation=generation)
                 generation = None
+                continue
+            except LogCutShort as cut:
+                log_state.make_up(cut.stream, cut.partition, has_new=True, lease=LEASE, generation=generation or 0)
                 continue
             if not relayed:
                 hint.wait(settings.BROKER_POLL_SECONDS)
     finally:
         if generation and stop.is_set():
             leases.release(LEASE, generation=generation)
+
+
+def _hold(generation: int | None, verify_at: float, *, owner: str) -> tuple[int | None, float]:
+    """The lease's generation, taken if need be, and when to look next whether the engine still has what it had."""
+    if generation is None:
+        generation, verify_at = leases.take(LEASE, owner=owner), 0.0
+        if generation:
+            placement.check()
+    if generation and not engine().joins_transaction and time.monotonic() >= verify_at:
+        log_state.verify(lease=LEASE, generation=generation)
+        verify_at = time.monotonic() + VERIFY_SECONDS
+    return generation, verify_at
 
 
 def relay_batch(*, generation: int, send: Callable[[Sequence[WakeUp]], None] = wake.send) -> int:
@@ -121,6 +139,7 @@ def _in_three_commits(generation: int, send: Callable[[Sequence[WakeUp]], None])
     send(wake_ups)
     with leases.fenced(LEASE, generation=generation):
         _mark(batch)
+        log_state.record(plan.entries)
     return len(batch.waiting)
 
 

@@ -12,8 +12,10 @@ from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from broker import wake
+from broker.current import current_topology
 from broker.models import Lease
 from broker.relay import LEASE
+from broker.streams import engine
 
 from .heartbeats import silent
 
@@ -74,6 +76,11 @@ def _wake_ups() -> None:
         raise NotReady(f"Celery's transport does not answer: {error}") from error
 
 
+def _streams() -> None:
+    """Ask the engine for an end, as every group does."""
+    engine().end(current_topology().streams[0].name, 0)
+
+
 def _broker() -> None:
     if not Lease.objects.filter(name=LEASE, expires_at__gt=Now()).exists():
         raise NotReady("No relay holds the lease: is the process `broker` running?")
@@ -91,6 +98,7 @@ CHECKS: Mapping[str, Callable[[], None]] = {
     "database": _database,
     "migrations": _migrations,
     "redis": _redis,
+    "streams": _streams,
     "wake-ups": _wake_ups,
     "broker": _broker,
     "worker": _sign_of_life("worker"),

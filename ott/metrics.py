@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from broker import queries
 from broker.bus import bus
 from broker.dead_letters import MessageDeadLettered
+from broker.errors import StreamsUnavailable
 from broker.event_store import EventsAppended
 
 appended = Counter("domain_events_appended", "Events that this process committed to the event store", ["type"])
@@ -35,11 +36,17 @@ def _groups() -> Iterator[Metric]:
     lag = GaugeMetricFamily("broker_group_lag", "Entries that a consumer group has still to handle", labels=labels)
     expired = CounterMetricFamily("broker_group_expired", "Messages that expired unhandled", labels=labels)
     age = GaugeMetricFamily("broker_group_lag_seconds", "Age of the oldest entry that waits", labels=labels)
-    for place in queries.lag():
+    places: list[queries.PartitionLag] = []
+    try:
+        places, is_up = queries.lag(), True
+    except StreamsUnavailable:  # then nobody knows a lag
+        is_up = False
+    for place in places:
         values = [place.group, place.stream, str(place.partition)]
         lag.add_metric(values, place.lag)
         age.add_metric(values, place.seconds)
         expired.add_metric(values, place.expired_count)
+    yield GaugeMetricFamily("broker_streams_up", "Whether the stream engine answers", value=is_up)
     yield lag
     yield age
     yield expired

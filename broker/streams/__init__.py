@@ -7,24 +7,30 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from .base import Entry, Features, StreamEngine
+from .base import Entry, Features, OffsetMirror, StreamEngine
 from .kinds import KINDS, problem_with, scheme_of
 
-__all__ = ["Entry", "Features", "StreamEngine", "engine", "engine_name"]
+__all__ = ["Entry", "Features", "OffsetMirror", "StreamEngine", "engine", "engine_at", "engine_name", "name_of"]
 
 
 def engine() -> StreamEngine:
     """The engine that settings choose. Raises `ImproperlyConfigured` when there is none of that name."""
-    return _engine(settings.BROKER_STREAMS)
+    return engine_at(settings.BROKER_STREAMS)
 
 
 def engine_name() -> str:
     """What the chosen engine is called; the offsets of a group count in one engine."""
-    return KINDS[scheme_of(settings.BROKER_STREAMS)].name
+    return name_of(settings.BROKER_STREAMS)
+
+
+def name_of(setting: str) -> str:
+    """What the engine at an address is called."""
+    return KINDS[scheme_of(setting)].name
 
 
 @cache
-def _engine(setting: str) -> StreamEngine:
+def engine_at(setting: str) -> StreamEngine:
+    """The engine at an address, one object a process. Raises `ImproperlyConfigured`."""
     if problem := problem_with(setting):
         raise ImproperlyConfigured(f"BROKER_STREAMS: {problem}")
     class_ = import_string(KINDS[scheme_of(setting)].path)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from broker.messages import Message, parse, to_text
 
@@ -56,6 +56,14 @@ class StreamEngine(Protocol):
 
     def trim(self, stream: str, partition: int, before_offset: int) -> int:
         """Forget the entries before an offset and return how many there were. May raise `CannotTrim`."""
+
+
+@runtime_checkable
+class OffsetMirror(Protocol):
+    """An engine whose server has groups of its own, with tools that show their lag."""
+
+    def mirror(self, group: str, stream: str, offsets: Mapping[int, int]) -> None:
+        """Note a group's next offset by partition. Nothing reads it back. Raises `StreamsUnavailable`."""
 
 
 def encode(message: Message) -> bytes:

@@ -8,7 +8,7 @@ from .ports import LOOPBACK
 
 def unready(port: int) -> list[str]:
     """What /readyz on 127.0.0.1:`port` is missing, a line each; empty when all is well."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
     try:
         connection.request("GET", "/readyz")
         body = connection.getresponse().read()

@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 from broker.errors import StreamsUnavailable
 from broker.messages import Message
 from broker.models import StreamMessage, StreamPartition
-from broker.streams import Entry, StreamEngine
+from broker.streams import Entry, StreamEngine, engine_at
 from broker.streams.kafka import KafkaStreams
 from broker.streams.postgres import PostgresStreams
 from broker.streams.rabbitmq import RabbitStreams
@@ -42,6 +42,7 @@ class Harness:
     """One engine, and what a test may do to its server."""
 
     engine: StreamEngine
+    url: str
     proxy: Proxy
     server: EmbeddedServer
     keeps_data: bool = True  # the Kafka broker of the tests has no disk
@@ -83,7 +84,7 @@ def postgres(blocker: DjangoDbBlocker) -> Iterator[Harness]:
                 editor.create_model(StreamPartition)
                 editor.create_model(StreamMessage)
             lost: tuple[type[Exception], ...] = (OperationalError, InterfaceError)
-            yield Harness(engine=PostgresStreams(), proxy=proxy, server=server, trims=True, lost=lost)
+            yield Harness(engine=PostgresStreams(), url="postgres", proxy=proxy, server=server, trims=True, lost=lost)
 
 
 @contextmanager
@@ -102,15 +103,17 @@ def _connected_to(address: dict[str, object]) -> Iterator[None]:
 def redis() -> Iterator[Harness]:
     """Valkey with its append-only file."""
     with _folder() as folder, EmbeddedValkey(folder / "valkey") as server, proxy_to(server.port) as proxy:
-        yield Harness(engine=RedisStreams(_through(proxy, server.url)), proxy=proxy, server=server, trims=True)
+        url = _through(proxy, server.url)
+        yield Harness(engine=RedisStreams(url), url=url, proxy=proxy, server=server, trims=True)
 
 
 @contextmanager
 def kafka() -> Iterator[Harness]:
     """A broker of the Kafka protocol, without a disk and without DeleteRecords."""
     with _folder() as folder, running_kafka(folder) as (server, proxy):
-        engine = KafkaStreams(f"kafka://127.0.0.1:{proxy.port}", partitions=lambda _: PARTITIONS)
-        yield Harness(engine=engine, proxy=proxy, server=server, trims=False, keeps_data=False)
+        url = f"kafka://127.0.0.1:{proxy.port}"
+        engine = KafkaStreams(url, partitions=lambda _: PARTITIONS)
+        yield Harness(engine=engine, url=url, proxy=proxy, server=server, trims=False, keeps_data=False)
         engine.close()
 
 
@@ -118,8 +121,9 @@ def kafka() -> Iterator[Harness]:
 def rabbitmq(server: RabbitMQ) -> Iterator[Harness]:
     """The run's one RabbitMQ."""
     with proxy_to(server.port) as proxy:
-        engine = RabbitStreams(_through(proxy, server.url))
-        yield Harness(engine=engine, proxy=proxy, server=server, trims=False, settles_in=2)
+        url = _through(proxy, server.url)
+        engine = RabbitStreams(url)
+        yield Harness(engine=engine, url=url, proxy=proxy, server=server, trims=False, settles_in=2)
         engine.close()
 
 
@@ -134,6 +138,19 @@ def started(name: str, request: pytest.FixtureRequest) -> Iterator[Harness]:
     }
     with makers[name]() as harness:
         yield harness
+
+
+@contextmanager
+def address_of(name: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A value for BROKER_STREAMS, good as long as the block; `postgres` is the tests' own database."""
+    if name == "postgres":
+        yield name
+        return
+    with started(name, request) as harness:
+        yield harness.url
+        used = engine_at(harness.url)
+        if isinstance(used, KafkaStreams | RabbitStreams):
+            used.close()
 
 
 positions = count(1)

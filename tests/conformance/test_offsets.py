@@ -57,6 +57,6 @@ def test_what_waits_has_a_number_and_an_age(engine: StreamEngine, stream: str, m
     engine.append(stream, 0, [replace(each, time=START) for each in messages(3)])
     end = engine.end(stream, 0)
 
-    behind = heads._asked(stream, 0, end - 2)
+    behind = heads._asked((stream, 0, end - 2), end)
     assert (behind.end, behind.seconds) == (end, 300)
-    assert heads._asked(stream, 0, end).seconds == 0
+    assert heads._asked((stream, 0, end), end).seconds == 0

@@ -193,6 +193,6 @@ def test_lag_is_told_in_messages_and_in_seconds() -> None:
     assert 60 <= behind.seconds < 70
     assert {lag.seconds for lag in queries.lag() if not lag.lag} == {0.0}
     # An engine that says nothing of when it appended counts from the message's own time
-    asked = heads._asked("log", PARTITION, 1)
+    asked = heads._asked(("log", PARTITION, 1), engine().end("log", PARTITION))
     assert asked.end == 3
     assert 90 <= asked.seconds < 100

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from broker import validation
+from broker import placement, validation
 from broker.current import current_topology
-from broker.errors import InvalidTopology
+from broker.errors import InvalidTopology, MustMove
 from broker.service import Service
 from broker.sessions import guard_sessions
 
@@ -21,7 +21,8 @@ class Command(BaseCommand):
         """Check the topology, then serve. Exits with an error when a thread dies, so that a supervisor restarts it."""
         try:
             validation.check(current_topology())
-        except InvalidTopology as error:
+            placement.check()
+        except (InvalidTopology, MustMove) as error:
             raise CommandError(str(error)) from error
         guard_sessions()
         service = Service()
