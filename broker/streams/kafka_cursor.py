@@ -1,5 +1,6 @@
 """A consumer that stands at one place of a Kafka partition. Our groups are not Kafka's: it assigns, and never joins."""
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from .base import decode
 from .cursors import Cursor
 
 ANSWER_SECONDS = 2.0
+CLOSE_SECONDS = 2.0
 # How long the server holds back the answer that there is nothing; that answer is what tells us that we saw all.
 _NOTHING_MS = 20
 SETTINGS = {
@@ -74,8 +76,10 @@ class KafkaCursor(Cursor):
         return int(answer[0]), int(answer[1])
 
     def close(self) -> None:
-        """Let the client go."""
-        self._consumer.close()
+        """Let the client go. It may wait for a server that does not answer: then on a thread of its own."""
+        closing = threading.Thread(target=self._consumer.close, name="kafka-close", daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
 
     def _assign(self, offset: int) -> None:
         self.begin(offset)

@@ -41,7 +41,8 @@ class PostgresStreams:
         with transaction.atomic(savepoint=False), connection.cursor() as cursor:
             cursor.execute(_GROW, place)
             first = cursor.fetchone()[0]
-            with cursor.copy(_COPY) as copy:
+            # Django translates the errors of the driver's own methods only where it is asked to.
+            with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for offset, message in enumerate(messages, first):
                     copy.write_row((stream, partition, offset, message.position, to_text(message)))
 
