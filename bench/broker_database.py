@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 from django.core.management import call_command
@@ -47,15 +48,17 @@ _HEADS = """
 """
 CHUNK = 500_000
 
+# Ids follow the clock, as those of the product do, here at eight messages a millisecond.
 _COPIES = """
     INSERT INTO broker_outboxmessage (message_id, type, key, exchange, routing_key, body)
     SELECT made.id, type, made.key, exchange, routing_key,
         body || jsonb_build_object('id', made.id, 'partitionkey', made.key)
     FROM broker_outboxmessage, LATERAL (
-        SELECT gen_random_uuid() AS id, 'bench:' || mod(number, 64) AS key
-        FROM generate_series(1, %s) AS number OFFSET 0
+        SELECT 'bench:' || mod(number, 64) AS key,
+            (lpad(to_hex(%(ms)s + number / 8), 12, '0') || '7' || right(md5(random()::text), 19))::uuid AS id
+        FROM generate_series(1, %(count)s) AS number OFFSET 0
     ) AS made
-    WHERE broker_outboxmessage.message_id = %s
+    WHERE broker_outboxmessage.message_id = %(first)s
 """
 
 
@@ -94,7 +97,8 @@ def fill_outbox(count: int, *, text: str) -> None:
     with transaction.atomic():
         publish(message)
         with connection.cursor() as cursor:
-            cursor.execute(_COPIES, [count - 1, message.id])
+            values: dict[str, Any] = {"count": count - 1, "first": message.id, "ms": int(time.time() * 1000)}
+            cursor.execute(_COPIES, values)
 
 
 def copy_to_bare_outbox() -> None:

@@ -21,13 +21,19 @@ GIVE_UP_SECONDS = 120.0
 def broker_process(url: str, **more: str) -> Iterator[None]:
     """A broker on the database at `url` that owns every partition."""
     settings = {"DJANGO_SETTINGS_MODULE": "ott.bench_settings", "OTT_LOG_LEVEL": "WARNING"}
-    with process("manage.py", "run_broker", url=url, **settings, **more):
-        wait_until(lambda: number("SELECT count(*) FROM broker_grouppartition WHERE owner <> ''") == PARTITIONS)
+    with process("manage.py", "run_broker", url=url, **settings, **more) as child:
+
+        def is_at_work() -> bool:
+            if child.poll() is not None:
+                raise ChildProcessError("The broker has ended; it said why")
+            return number("SELECT count(*) FROM broker_grouppartition WHERE owner <> ''") == PARTITIONS
+
+        wait_until(is_at_work)
         yield
 
 
 @contextmanager
-def process(*command: str, url: str, **more: str) -> Iterator[None]:
+def process(*command: str, url: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A Python program with the database at `url` in its environment, killed at the end."""
     child = subprocess.Popen(
         [sys.executable, *command],
@@ -35,7 +41,7 @@ def process(*command: str, url: str, **more: str) -> Iterator[None]:
         preexec_fn=dying_with_parent(),  # noqa: PLW1509 - it takes no lock
     )
     try:
-        yield
+        yield child
     finally:
         child.kill()
         child.wait()
