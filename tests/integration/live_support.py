@@ -64,7 +64,7 @@ class LiveServer:
     def stop(self) -> None:
         """Stop it as the supervisor does."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(30)  # it sees its clients off first
 
 
 class Client:
