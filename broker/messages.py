@@ -134,7 +134,7 @@ def from_body(body: Mapping[str, Any]) -> Message:
     return Message(**fields)
 
 
-def parse(text: str) -> Any:
+def parse(text: str | bytes) -> Any:
     """What a body's JSON text stands for. Raises `ValueError`."""
     try:
         return from_json(text)

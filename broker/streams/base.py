@@ -78,4 +78,4 @@ def decode(*, offset: int, position: str | bytes | None, body: bytes | None) -> 
     """
     if position is None or body is None or not position.isdigit():
         return Entry(offset, 0, {})
-    return Entry(offset, int(position), parse(body.decode()))
+    return Entry(offset, int(position), parse(body))

@@ -26,11 +26,11 @@ from broker.streams.rabbitmq import RabbitStreams
 from broker.streams.redis import RedisStreams
 from ott.embedded.postgres import EmbeddedPostgres
 from ott.embedded.privileges import give_passage
+from ott.embedded.rabbitmq import RabbitMQ
 from ott.embedded.server import EmbeddedServer
 from ott.embedded.valkey import EmbeddedValkey
 from tests.support.kafka import running_kafka
 from tests.support.proxy import Proxy, proxy_to
-from tests.support.rabbitmq import RabbitMQ
 
 ENGINES = ("postgres", "redis", "kafka", "rabbitmq")
 PARTITIONS = 2

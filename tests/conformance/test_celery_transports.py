@@ -13,12 +13,12 @@ from broker.models import WorkItem
 from broker.wake import WakeUp
 from ott import health
 from ott.embedded.ports import LOOPBACK, free_port
+from ott.embedded.rabbitmq import RabbitMQ
 from ott.heartbeats import silent
 from tests.support import broker_app
 from tests.support.broker_app import effects, publish_now, sample, wait_until
 from tests.support.broker_processes import Processes, kill, real_processes
 from tests.support.celery_transports import celery_on, sqs  # noqa: F401 - a fixture
-from tests.support.rabbitmq import RabbitMQ
 
 
 @pytest.fixture(params=["redis", "rabbitmq", "sqs"])

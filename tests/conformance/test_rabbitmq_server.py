@@ -5,7 +5,8 @@ from pathlib import Path
 
 import aio_pika
 
-from tests.support.rabbitmq import RabbitMQ, running_rabbitmq
+from ott.embedded.rabbitmq import RabbitMQ
+from tests.support.rabbitmq import running_rabbitmq
 
 
 def processes_below(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from aiormq.abc import DeliveredMessage
 from broker.messages import Message
 from broker.routing import route
 from broker.topology import Topology
-from tests.support.rabbitmq import RabbitMQ
+from ott.embedded.rabbitmq import RabbitMQ
 from tests.support.random_topologies import Chance
 
 TOPOLOGIES = 400 if os.environ.get("OTT_SOAK") else 20
