@@ -39,7 +39,12 @@ class ProductProcess(Child):
     def __init__(self, name: str, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
         self.name = name
         self._command = command
-        self._environment = {**environment, "OTT_PROCESS": name, "PYTHONUNBUFFERED": "1"}
+        self._environment = {
+            **environment,
+            "OTT_PROCESS": name,
+            "PYTHONUNBUFFERED": "1",
+            "CELERY_SKIP_CHECKS": "1",  # `prepare` has made Django's checks, which cost each process a second
+        }
 
     def command(self) -> list[str]:
         return list(self._command)

@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """Runs until SIGTERM or SIGINT; any number of these may run at once."""
 
     help = "Relay published messages and run the consumer groups until stopped."
+    requires_system_checks = ()  # they read every page's code, which this process never runs
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Check the topology, then serve. Exits with an error when a thread dies, so that a supervisor restarts it."""

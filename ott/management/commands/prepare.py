@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """`manage.py prepare`: migrate and, with --seed, fill in the demo content once."""
 
     help = "Migrates the database and, with --seed, fills it with the demo content once."
+    requires_system_checks = ()  # `migrate` makes them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", action="store_true", help="fill in the demo content once")
