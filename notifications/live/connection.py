@@ -1,8 +1,10 @@
 """One client's connection: what it wants, what waits to be sent to it, and when to give up on it."""
 
 import asyncio
+import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,11 +12,9 @@ from typing import cast
 
 from django.conf import settings
 
-from notifications.models import KIDS_MAX_MATURITY
-
 from . import metrics
-from .frames import Frame
-from .interest import Interest
+from .frames import Outgoing
+from .interest import NO_PERIOD, Filter, Interest, Period
 from .order import Release
 from .outlets import Outlet, Send
 from .posted import Posted
@@ -22,6 +22,7 @@ from .protocol import Close
 
 MAX_WAITING_BYTES = 512 * 1024
 FRAME_OVERHEAD = 256  # bytes that a waiting frame costs beside its text
+NEVER = sys.maxsize  # instead of a broadcast's number
 FRAMES_PER_SECOND = 50  # of a client's, in the long run
 FRAMES_AT_ONCE = 200
 CLOSE_SECONDS = 2.0
@@ -55,12 +56,12 @@ class Connection:
         "floors",
         "identity",
         "interest",
-        "is_live",
         "last_pong",
+        "live_since",
         "next_ping",
+        "period",
         "read_version",
         "registered",
-        "was_member",
     )
 
     def __init__(self, identity: Identity, outlet: Outlet) -> None:
@@ -69,55 +70,65 @@ class Connection:
         self.floors: dict[str, int] = {}  # where it began in topics that have not been delivered that far yet
         self.buffer: list[Release] | None = None  # while a resume reads the database
         self.registered: AbstractSet[str] = frozenset()  # the topics under which the hub has it
-        self.is_live = False
-        self.was_member = False
+        self.live_since = NEVER  # the number of the broadcast after which it gets everything as it comes
+        self.period: Period = NO_PERIOD  # of membership, the one in which it became live; when that ends, it is reset
         self.read_version = 0
         self.last_pong = time.monotonic()
         self.next_ping = self.last_pong + settings.LIVE_HEARTBEAT_SECONDS
         self.close_reason = ""
         self._outlet = outlet
         self._task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._waiting: deque[tuple[Frame, int]] | None = None  # frames that the outlet could not take, with their cost
+        self._waiting: deque[tuple[Outgoing, int]] | None = None  # what the outlet could not take, with its cost
         self._waiting_bytes = 0
         self._closing: Close | None = None
         self._budget = float(FRAMES_AT_ONCE)
         self._budget_at = time.monotonic()
 
     # --- what it wants ---------------------------------------------------------------------------------------------
+    @property
+    def is_live(self) -> bool:
+        """Whether it has resumed, and nothing has come between since."""
+        return self.live_since != NEVER
+
+    @property
+    def filters(self) -> Mapping[str, Filter]:
+        """What it wants of each topic that it follows."""
+        return {} if self.interest is None else self.interest.filters
+
     def wants(self, posted: Posted, topic: str) -> bool:
-        """Whether this viewer is to see a posting that came in `topic`, at this moment."""
-        interest = self.interest
+        """Whether this viewer is to see a posting that came in `topic`, at this moment. Asked by `index.Group`."""
+        of = self.filters.get(topic)
         return (
-            interest is not None
-            and posted.kind in interest.topics.get(topic, ())
+            self.interest is not None
+            and of is not None
+            and of.passes(posted)
             and posted.positions[topic] > self.floors.get(topic, 0)
-            and (posted.maturity <= KIDS_MAX_MATURITY or not interest.is_kids)
-            and interest.is_member_at(posted.posted_at)
+            and self.interest.is_member_at(posted.posted_at)
         )
 
     # --- what it is sent -------------------------------------------------------------------------------------------
-    def offer(self, frame: Frame) -> None:
-        """Send a frame; a client that does not read is closed instead, and resumes when it comes back."""
-        if self._waiting is None and self._closing is None and self._outlet.write(frame):
+    def offer(self, outgoing: Outgoing) -> None:
+        """Send what there is; a client that does not read is closed instead, and resumes when it comes back."""
+        if self._waiting is None and self._closing is None and self._outlet.write(outgoing):
             return
-        cost = len(frame.text) + FRAME_OVERHEAD
+        cost = sum(len(text) + FRAME_OVERHEAD for text in outgoing.texts)
         if self._waiting_bytes + cost > MAX_WAITING_BYTES:
             self.close(Close.TRY_AGAIN, "slow")
         else:
-            self._wait(frame, cost)
+            self._wait(outgoing, cost)
 
-    def owe(self, frame: Frame) -> None:
+    def owe(self, frame: Outgoing) -> None:
         """Send a frame of the answer to a resume: `LIVE_MAX_MISSING` bounds those already."""
         if self._waiting is not None or self._closing is not None or not self._outlet.write(frame):
             self._wait(frame, 0)
 
-    def _wait(self, frame: Frame, cost: int) -> None:
+    def _wait(self, outgoing: Outgoing, cost: int) -> None:
         if self._closing is not None:
             return
         if self._waiting is None:
             self._waiting = deque()
             self._outlet.call_when_ready(self._flush)
-        self._waiting.append((frame, cost))
+        self._waiting.append((outgoing, cost))
         self._waiting_bytes += cost
 
     def _flush(self) -> None:

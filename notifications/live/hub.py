@@ -2,24 +2,25 @@
 
 import asyncio
 import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
-from weakref import WeakSet
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from notifications.models import KIDS_MAX_MATURITY
 from notifications.queries import ReadNews, ViewerState
 
 from . import metrics
-from .connection import Connection
+from .broadcast import Broadcast
+from .connection import NEVER, Connection
 from .frames import Frame
+from .index import Index
 from .interest import Interest
 from .order import Hole, Release, Sequencer
 from .posted import Posted
 from .protocol import Ping, ReadNotice, Reset, ResetReason
+from .repeats import Repeats
 
 MAX_BUFFERED = 200  # releases, while a connection resumes
 CONNECTIONS_AT_ONCE = 256  # then a broadcast lets other work in
-REMEMBERED = 256
 
 
 class Hub:
@@ -29,11 +30,12 @@ class Hub:
         self.connections: set[Connection] = set()
         self.sequencer = Sequencer()
         self.epoch = ""  # of the database, as far as the tick knows
-        self._by_topic: dict[str, set[Connection]] = defaultdict(set)
+        self._index = Index()
         self._by_viewer: dict[int, set[Connection]] = defaultdict(set)
         self._delivered: dict[str, int] = {}  # how far `deliver_all` has come in each topic
         self._released: asyncio.Queue[Release] = asyncio.Queue()
-        self._ahead: OrderedDict[tuple[int, int], WeakSet[Connection]] = OrderedDict()
+        self._broadcasts = 0  # that were begun
+        self._repeats = Repeats()
 
     # --- connections -----------------------------------------------------------------------------------------------
     def join(self, connection: Connection) -> None:
@@ -45,6 +47,7 @@ class Hub:
     def leave(self, connection: Connection) -> None:
         """Let a connection go."""
         self.withdraw(connection)
+        self._repeats.forget(connection)
         self.connections.discard(connection)
         of_viewer = self._by_viewer[connection.identity.viewer_id]
         of_viewer.discard(connection)
@@ -59,48 +62,49 @@ class Hub:
     def register(self, connection: Connection, topics: Iterable[str]) -> None:
         """Begin to keep what is released in `topics` for a connection that is about to read the database."""
         wanted = set(topics)
-        connection.is_live = False
-        connection.buffer = []
+        self._index.await_resume(connection, wanted)
         for topic in wanted:
-            self._by_topic[topic].add(connection)
             self.sequencer.track(topic)
-        self._drop(connection, connection.registered - wanted)
+        self._drop(connection, connection.registered if connection.is_live else connection.registered - wanted)
+        connection.live_since = NEVER
+        connection.buffer = []
         connection.registered = wanted
 
     def settle(self, connection: Connection, state: ViewerState) -> None:
         """The database has been read: give the connection what came after that, and everything from now on."""
         self._drop(connection, connection.registered - state.topics.keys())
         connection.interest = interest = Interest.of(state)
-        connection.registered = interest.topics.keys()
+        connection.registered = interest.filters.keys()
         connection.read_version = state.read_version
-        connection.was_member = interest.is_member_at(time.time())
-        connection.floors = {topic: state.positions[topic] for topic in interest.topics}
+        connection.period = interest.period_at(time.time())
+        connection.floors = {topic: state.positions[topic] for topic in interest.filters}
         for topic, head in connection.floors.items():
             self._delivered.setdefault(topic, head)
         self._queue(self.sequencer.settle(connection.floors))
         buffered, connection.buffer = connection.buffer or [], None
-        connection.is_live = True
+        self._go_live(connection)
         for release in buffered:
-            self._offer(release, connection)
+            if connection.is_live:  # as long as none of them asks for a reset
+                self._catch_up(connection, release)
+
+    def _go_live(self, connection: Connection) -> None:
         # What is delivered up to here comes no more: keep the floors of the rest, as a rule of none.
         floors = connection.floors.items()
         connection.floors = {topic: head for topic, head in floors if self._delivered.get(topic, head) < head}
+        self._index.settle(connection)
+        connection.live_since = self._broadcasts
 
     def withdraw(self, connection: Connection) -> None:
         """Give the connection no more postings."""
-        connection.is_live = False
-        connection.buffer = None
         self._drop(connection, connection.registered)
+        connection.live_since = NEVER
+        connection.buffer = None
         connection.registered = frozenset()
 
     def _drop(self, connection: Connection, topics: Iterable[str]) -> None:
-        empty = []
-        for topic in topics:
-            self._by_topic[topic].discard(connection)
-            if not self._by_topic[topic]:
-                del self._by_topic[topic]
-                self._delivered.pop(topic, None)
-                empty.append(topic)
+        empty = self._index.remove(connection, topics)
+        for topic in empty:
+            self._delivered.pop(topic, None)
         if empty:
             self._queue(self.sequencer.forget(empty))
 
@@ -119,52 +123,66 @@ class Hub:
         return len(releases)
 
     async def deliver_all(self) -> None:
-        """Hand what is released to the connections, for ever. A broadcast to many lets other work in between."""
+        """Hand what is released to the connections, for ever: all that is due, in one write to each."""
         while True:
-            release = await self._released.get()
-            await self.deliver(release)
-            for topic in release.topics:
-                if topic in self._delivered:
-                    self._delivered[topic] = max(self._delivered[topic], release.posted.positions[topic])
+            due = [await self._released.get()]
+            self._broadcasts += 1
+            broadcast = Broadcast()
+            self._plan(due[0], broadcast)
+            while not (broadcast.is_full or self._released.empty()):
+                due.append(self._released.get_nowait())
+                self._plan(due[-1], broadcast)
+            await self._send(broadcast)
+            for release in due:
+                for topic in release.topics:
+                    if topic in self._delivered:
+                        self._delivered[topic] = max(self._delivered[topic], release.posted.positions[topic])
 
-    async def deliver(self, release: Release) -> None:
-        """Hand one posting to every local connection that wants it, each once, whatever the topics it came by."""
-        if release.posted.has_expired():
+    def _plan(self, release: Release, broadcast: Broadcast) -> None:
+        """Decide who gets a release. Each gets it once, whatever the topics it came by."""
+        posted = release.posted
+        if posted.has_expired():
             metrics.expired.inc()
             return
-        receivers = set().union(*(self._by_topic.get(topic, ()) for topic in release.topics))
-        for number, connection in enumerate(receivers, start=1):
-            self._offer(release, connection)
-            if number % CONNECTIONS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        for connection in self._index.resuming(release):
+            self._keep(connection, release)
+        if _may_have_to_go(posted):
+            broadcast.reset(self._index.children(release))
+        broadcast.add(posted.frame, self._repeats.pass_over(posted, self._index.receivers(release)))
 
-    def _offer(self, release: Release, connection: Connection) -> None:
-        posted = release.posted
+    async def _send(self, broadcast: Broadcast) -> None:
+        """Write; let other work in after every few.
+
+        Whoever is live since before the broadcast was planned has its part coming. Others have withdrawn meanwhile,
+        or are resuming: what they read from the database holds all that is in here.
+        """
+        this = self._broadcasts
+        async for few in _a_few_at_a_time(broadcast.to_reset):
+            for connection in few:
+                if connection.live_since < this:
+                    self.reset(connection, "entitlement")
+        async for few in _a_few_at_a_time(broadcast.receivers()):
+            for connection in few:
+                if connection.live_since < this:
+                    connection.offer(broadcast.outgoing_for(connection))
+        metrics.pushed.inc(broadcast.pushed)
+
+    def _keep(self, connection: Connection, release: Release) -> None:
+        """Keep a release for a connection that is reading the database."""
         if connection.buffer is not None:
             connection.buffer.append(release)
             if len(connection.buffer) > MAX_BUFFERED:
                 self.reset(connection, "too-many")
-        elif connection.is_live and any(connection.wants(posted, topic) for topic in release.topics):
-            if self._is_first(posted, connection):
+
+    def _catch_up(self, connection: Connection, release: Release) -> None:
+        """Give a connection what was kept for it."""
+        posted = release.posted
+        if any(connection.wants(posted, topic) for topic in release.topics):
+            if self._repeats.pass_over(posted, {connection}):
                 connection.offer(posted.frame)
                 metrics.pushed.inc()
-        elif connection.is_live and _may_have_to_go(posted, connection):
+        elif _may_have_to_go(posted) and connection in self._index.children(release):
             self.reset(connection, "entitlement")
-
-    def _is_first(self, posted: Posted, connection: Connection) -> bool:
-        """Whether the connection has not had this state already, by the posting of an earlier revision."""
-        key = (posted.notification, posted.shown)
-        if posted.shown > posted.revision:
-            self._ahead.setdefault(key, WeakSet())
-            if len(self._ahead) > REMEMBERED:
-                self._ahead.popitem(last=False)
-        had = self._ahead.get(key)
-        if had is None:
-            return True
-        if connection in had:
-            return False
-        had.add(connection)
-        return True
 
     # --- other news ------------------------------------------------------------------------------------------------
     def positions(self, connection: Connection) -> dict[str, int]:
@@ -201,7 +219,14 @@ class Hub:
             self.reset(connection, reason)
 
 
-def _may_have_to_go(posted: Posted, connection: Connection) -> bool:
-    """Whether a card that a child has on screen was just rated for adults."""
-    is_kids = connection.interest is not None and connection.interest.is_kids
-    return is_kids and posted.revision > 1 and posted.maturity > KIDS_MAX_MATURITY
+def _may_have_to_go(posted: Posted) -> bool:
+    """Whether a card that a child has on screen may just have been rated for adults."""
+    return posted.revision > 1 and posted.maturity > KIDS_MAX_MATURITY
+
+
+async def _a_few_at_a_time(connections: Iterable[Connection]) -> AsyncIterator[Sequence[Connection]]:
+    """These, in handfuls; after each one, other work has its turn."""
+    ordered = list(connections)
+    for start in range(0, len(ordered), CONNECTIONS_AT_ONCE):
+        yield ordered[start : start + CONNECTIONS_AT_ONCE]
+        await asyncio.sleep(0)

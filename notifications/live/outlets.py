@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
-from .frames import Frame
+from .frames import Outgoing
 from .server import EXTENSION
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -14,11 +14,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Outlet(Protocol):
     """Takes frames without ever waiting. `FramesProtocol` is one."""
 
-    def write(self, frame: Frame) -> bool:
-        """Send a frame, or begin to. False when it cannot be taken now."""
+    def write(self, outgoing: Outgoing) -> bool:
+        """Send it, or begin to. False when it cannot be taken now."""
 
     def call_when_ready(self, callback: Callable[[], None]) -> None:
-        """Call back, once, when a frame may be taken again."""
+        """Call back, once, when more may be taken again."""
 
     def call_on_shutdown(self, farewell: Callable[[], None]) -> None:
         """Leave the goodbye to the application when the server is told to end."""
@@ -33,25 +33,25 @@ class Outlet(Protocol):
 class SendOutlet:
     """Sends by `websocket.send`, one frame at a time, in a task of its own: that call may wait for the client."""
 
-    __slots__ = ("_frame", "_given", "_on_ready", "_send", "_task")
+    __slots__ = ("_given", "_on_ready", "_outgoing", "_send", "_task")
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._frame: Frame | None = None
+        self._outgoing: Outgoing | None = None
         self._given = asyncio.Event()
         self._on_ready: Callable[[], None] | None = None
         self._task = asyncio.create_task(self._run())
 
-    def write(self, frame: Frame) -> bool:
-        """Send a frame if the one before is gone."""
-        if self._frame is not None:
+    def write(self, outgoing: Outgoing) -> bool:
+        """Send it if what came before is gone."""
+        if self._outgoing is not None:
             return False
-        self._frame = frame
+        self._outgoing = outgoing
         self._given.set()
         return True
 
     def call_when_ready(self, callback: Callable[[], None]) -> None:
-        """Call back, once, when the frame that is being sent is gone."""
+        """Call back, once, when what is being sent is gone."""
         self._on_ready = callback
 
     def call_on_shutdown(self, farewell: Callable[[], None]) -> None:
@@ -69,9 +69,10 @@ class SendOutlet:
             while True:
                 await self._given.wait()
                 self._given.clear()
-                while self._frame is not None:
-                    await self._send({"type": "websocket.send", "text": self._frame.text})
-                    self._frame = None
+                while self._outgoing is not None:
+                    for text in self._outgoing.texts:
+                        await self._send({"type": "websocket.send", "text": text})
+                    self._outgoing = None
                     callback, self._on_ready = self._on_ready, None
                     if callback is not None:
                         callback()

@@ -12,7 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
-from .frames import Frame
+from .frames import Outgoing
 
 EXTENSION = "marquee.frames"
 DISCARD_SECONDS = 2.0  # for which the rest of a message that is too long is read and thrown away
@@ -32,12 +32,12 @@ class FramesProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][EXTENSION] = {"outlet": self}
 
     # --- the extension: an `Outlet` -------------------------------------------------------------------------------
-    def write(self, frame: Frame) -> bool:
-        """Write a frame, unless the transport is full. A connection that is ending takes it and sends nothing."""
+    def write(self, outgoing: Outgoing) -> bool:
+        """Write frames, unless the transport is full. A connection that is ending takes it and sends nothing."""
         if not self.writable.is_set() or self.transport.get_write_buffer_size() >= WRITE_AHEAD_BYTES:
             return False
         if self.conn.state is OPEN and not self.close_sent and not self.disconnected:
-            self.transport.write(frame.wire)
+            self.transport.write(outgoing.wire)
         return True
 
     def call_when_ready(self, callback: Callable[[], None]) -> None:

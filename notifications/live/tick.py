@@ -107,8 +107,7 @@ def _check(hub: Hub, connection: Connection, facts: Facts) -> bool:
     interest = connection.interest
     if interest is None:
         return False
-    was_member, connection.was_member = connection.was_member, interest.is_member_at(time.time())
-    if entitlement_version > interest.entitlement_version or (was_member and not connection.was_member):
+    if entitlement_version > interest.entitlement_version or connection.period[1] <= time.time():
         hub.reset(connection, "entitlement")
         return False
     return read_version > connection.read_version

@@ -94,7 +94,7 @@ class Tab:
         self.connection = None
 
     def is_idle(self) -> bool:
-        is_out = self.connection is None or (self.connection.is_idle and self.outlet._frame is None)
+        is_out = self.connection is None or (self.connection.is_idle and self.outlet._outgoing is None)
         return is_out and not self.is_busy
 
     async def send(self, message: dict[str, Any]) -> None:

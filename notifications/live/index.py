@@ -1,0 +1,133 @@
+"""Who is to get a posting: a process's connections by topic, and in each topic by filter."""
+
+from collections.abc import Iterable
+
+from .connection import Connection
+from .interest import NO_PERIOD, Filter
+from .order import Release
+from .posted import Posted
+
+
+class Group:
+    """Connections that follow one topic through one filter.
+
+    A posting within the group's bounds is wanted by all of them or by none, so that nobody is asked. The bounds are
+    what all have in common: members at the time of posting, and further back in the topic than this. Outside of
+    them, for instance when the first of many memberships has ended, each is asked (`Connection.wants`).
+    """
+
+    __slots__ = ("_end", "_floor", "_start", "connections")
+
+    def __init__(self) -> None:
+        self.connections: set[Connection] = set()
+        self._forget_bounds()
+
+    def add(self, connection: Connection, topic: str) -> None:
+        """Take one in, and draw the bounds closer."""
+        self.connections.add(connection)
+        self._narrow(connection, topic)
+
+    def wanting(self, posted: Posted, topic: str) -> set[Connection]:
+        """Those who want a posting that passes the filter."""
+        if self._start <= posted.posted_at < self._end and posted.positions[topic] > self._floor:
+            return self.connections
+        self._forget_bounds()  # whoever drew them this close may have left
+        for connection in self.connections:
+            self._narrow(connection, topic)
+        return {connection for connection in self.connections if connection.wants(posted, topic)}
+
+    def _forget_bounds(self) -> None:
+        self._start, self._end, self._floor = float("-inf"), float("inf"), 0
+
+    def _narrow(self, connection: Connection, topic: str) -> None:
+        start, end = connection.period
+        self._start = max(self._start, start)
+        self._end = min(self._end, end)
+        self._floor = max(self._floor, connection.floors.get(topic, 0))
+
+
+class Audience:
+    """All who follow one topic. Those who are no members just now have groups of their own, outside of all bounds."""
+
+    __slots__ = ("groups", "resuming")
+
+    def __init__(self) -> None:
+        self.groups: dict[tuple[Filter, bool], Group] = {}
+        self.resuming: set[Connection] = set()
+
+    def is_empty(self) -> bool:
+        """Whether nobody is left."""
+        return not self.groups and not self.resuming
+
+    def settle(self, connection: Connection, topic: str) -> None:
+        """Put one who resumed into its group."""
+        self._end_resume(connection)
+        self.groups.setdefault(_key(connection, topic), Group()).add(connection, topic)
+
+    def remove(self, connection: Connection, topic: str) -> None:
+        """Let one go, wherever it is."""
+        if not connection.is_live:
+            self._end_resume(connection)
+            return
+        key = _key(connection, topic)
+        self.groups[key].connections.discard(connection)
+        if not self.groups[key].connections:
+            del self.groups[key]
+
+    def _end_resume(self, connection: Connection) -> None:
+        self.resuming.discard(connection)
+        if not self.resuming:
+            self.resuming.clear()  # gives back the room that a crowd took
+
+
+def _key(connection: Connection, topic: str) -> tuple[Filter, bool]:
+    return connection.filters[topic], connection.period is not NO_PERIOD
+
+
+class Index:
+    """The audiences of all topics that somebody here follows."""
+
+    def __init__(self) -> None:
+        self._audiences: dict[str, Audience] = {}
+
+    def await_resume(self, connection: Connection, topics: Iterable[str]) -> None:
+        """Note who is about to resume, in these topics."""
+        for topic in topics:
+            self._audiences.setdefault(topic, Audience()).resuming.add(connection)
+
+    def settle(self, connection: Connection) -> None:
+        """Put one who resumed, and knows what it wants, into its groups."""
+        for topic in connection.registered:
+            self._audiences[topic].settle(connection, topic)
+
+    def remove(self, connection: Connection, topics: Iterable[str]) -> list[str]:
+        """Let one go from these topics; those in which nobody is left."""
+        empty = []
+        for topic in topics:
+            audience = self._audiences[topic]
+            audience.remove(connection, topic)
+            if audience.is_empty():
+                del self._audiences[topic]
+                empty.append(topic)
+        return empty
+
+    def receivers(self, release: Release) -> set[Connection]:
+        """Those who want a release, each once, whatever the topics it came by."""
+        posted = release.posted
+        groups = self._groups(release)
+        return set().union(*(group.wanting(posted, topic) for topic, of, group in groups if of.passes(posted)))
+
+    def children(self, release: Release) -> set[Connection]:
+        """Those in the topics of a release who see with a child's profile."""
+        return set().union(*(group.connections for _, of, group in self._groups(release) if of.is_kids))
+
+    def resuming(self, release: Release) -> set[Connection]:
+        """Those in the topics of a release who are about to resume."""
+        audiences = (self._audiences.get(topic) for topic in release.topics)
+        return set().union(*(audience.resuming for audience in audiences if audience is not None))
+
+    def _groups(self, release: Release) -> Iterable[tuple[str, Filter, Group]]:
+        for topic in release.topics:
+            if topic in self._audiences:
+                for (of, _), group in self._audiences[topic].groups.items():
+                    yield topic, of, group
