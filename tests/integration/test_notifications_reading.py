@@ -7,7 +7,7 @@ import pytest
 from notifications.commands import mark_read, revise_notification, subscribe, unsubscribe
 from notifications.errors import InvalidPositions
 from notifications.models import ReadMark, ReadState
-from notifications.queries import inbox, positions, unread_count
+from notifications.queries import inbox, positions, read_news, unread_count
 
 from .notifications_support import MOVIES, a_viewer, post
 
@@ -113,3 +113,15 @@ def test_the_count_stops_at_a_hundred() -> None:
         post(str(number))
 
     assert unread_count(viewer_id=viewer.pk) == 100
+
+
+def test_what_changed_since_it_was_read_is_not_told_as_read() -> None:
+    viewer = a_viewer()
+    subscribe(viewer_id=viewer.pk, topic=MOVIES)
+    kept, changed = post("Kept"), post("Changed", subject="release:changed")
+    mark_read(viewer_id=viewer.pk, ids=[kept.pk, changed.pk])
+    revise_notification(subject="release:changed", subject_version=2, title="Changed again")
+
+    news = read_news(viewer_id=viewer.pk)
+
+    assert (news.ids, news.unread) == ([kept.pk], 1)
