@@ -82,10 +82,10 @@ class Hub:
             self._delivered.setdefault(topic, head)
         self._queue(self.sequencer.settle(connection.floors))
         buffered, connection.buffer = connection.buffer or [], None
-        self._go_live(connection)
         for release in buffered:
-            if connection.is_live:  # as long as none of them asks for a reset
-                self._catch_up(connection, release)
+            self._catch_up(connection, release)
+        if connection.interest is not None:  # none of them has asked for a reset
+            self._go_live(connection)
 
     def _go_live(self, connection: Connection) -> None:
         # What is delivered up to here comes no more: keep the floors of the rest, as a rule of none.
@@ -181,7 +181,7 @@ class Hub:
             if self._repeats.pass_over(posted, {connection}):
                 connection.offer(posted.frame)
                 metrics.pushed.inc()
-        elif _may_have_to_go(posted) and connection in self._index.children(release):
+        elif _may_have_to_go(posted) and connection.interest is not None and connection.interest.is_kids:
             self.reset(connection, "entitlement")
 
     # --- other news ------------------------------------------------------------------------------------------------

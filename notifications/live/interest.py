@@ -37,6 +37,7 @@ class Interest:
     """A viewer's entitlement, as of a version."""
 
     entitlement_version: int
+    is_kids: bool
     periods: tuple[Period, ...]  # of membership
     filters: Mapping[str, Filter]  # of the topics followed
 
@@ -44,7 +45,7 @@ class Interest:
     def of(cls, state: ViewerState) -> Self:
         """From what the database says; names and filters are shared by all connections of the process."""
         filters = {intern(topic): _shared(Filter(kinds, state.is_kids)) for topic, kinds in state.topics.items()}
-        return cls(state.entitlement_version, state.periods, filters)
+        return cls(state.entitlement_version, state.is_kids, state.periods, filters)
 
     def period_at(self, moment: float) -> Period:
         """The membership period that contains `moment` (seconds since 1970), or `NO_PERIOD`."""
