@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from .insight import models as insight
 from .outbound import models as outbound
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "ReadState",
     "Subscription",
     "Topic",
+    "insight",
     "outbound",
 ]
 

@@ -1,7 +1,7 @@
 """What a viewer sees: inbox, counts, topics, reasons. All of it follows one rule, in `sql/_visible.sql`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -125,6 +125,12 @@ def why(viewer_id: int, notification_id: int) -> list[Reason]:
     if not 0 < notification_id <= MAX_ID:
         return []
     return [Reason(**row) for row in _rows("why", viewer_id, notification_id=notification_id)]
+
+
+def visible_among(*, viewer_id: int, ids: Iterable[int]) -> list[int]:
+    """Those of these notifications that the viewer sees. One query."""
+    rows = _rows("visible_among", viewer_id, ids=[one for one in ids if 0 < one <= MAX_ID])
+    return [row["id"] for row in rows]
 
 
 def topics_for(viewer_id: int) -> list[TopicGroup]:

@@ -7,6 +7,7 @@ from celery import shared_task
 from broker.messages import Message
 
 from .events import NotificationPosted
+from .insight.flushing import flush
 from .live.posted import describe
 from .live.push import push_live
 from .models import Notification, Posting
@@ -40,3 +41,9 @@ def send_due_deliveries() -> int:
 def prune_deliveries() -> int:
     """Forget deliveries that ended long ago; for the beat, every hour."""
     return prune()
+
+
+@shared_task(name="notifications.flush_insight")
+def flush_insight() -> int:
+    """Store how many viewers were reached; for the beat, every two seconds."""
+    return flush()

@@ -159,6 +159,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"queue": "outbound", "expires": 1},
     },
+    "flush-insight": {
+        "task": "notifications.flush_insight",
+        "schedule": 2.0,
+        "options": {"queue": "default", "expires": 2},
+    },
     "prune-deliveries": {
         "task": "notifications.prune_deliveries",
         "schedule": 3600.0,

@@ -64,6 +64,7 @@ topology = Topology(
         WorkQueue(
             name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="outbound-urgent"
         ),
+        WorkQueue(name="measure_audience", handler="notifications.insight.audience.measure_audience", lane="bulk"),
         WorkQueue(name="tell_viewer", handler="notifications.outbound.tasks.tell_viewer"),
     ),
     bindings=(
@@ -75,6 +76,8 @@ topology = Topology(
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="fan_out"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="plan_alerts"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="plan_deliveries"),
+        Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="measure_audience"),
+        Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="measure_audience"),
         Binding(exchange="outbound", routing_key="deliveries.wanted.high", to="create_alerts"),
         Binding(exchange="outbound", routing_key="deliveries.wanted.normal", to="create_deliveries"),
         Binding(exchange="outbound", routing_key="deliveries.created", to="send_deliveries"),

@@ -4,10 +4,11 @@ import asyncio
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from .outlets import Outlet, Send
 from .posted import Posted
 from .protocol import Close
 
+MAX_UNSEEN = 64  # lots whose ack is waited for; of more, the oldest are forgotten
 MAX_WAITING_BYTES = 512 * 1024
 FRAME_OVERHEAD = 256  # bytes that a waiting frame costs beside its text
 NEVER = sys.maxsize  # instead of a broadcast's number
@@ -49,6 +51,7 @@ class Connection:
         "_closing",
         "_outlet",
         "_task",
+        "_unseen",
         "_waiting",
         "_waiting_bytes",
         "buffer",
@@ -77,6 +80,7 @@ class Connection:
         self.next_ping = self.last_pong + settings.LIVE_HEARTBEAT_SECONDS
         self.close_reason = ""
         self._outlet = outlet
+        self._unseen: list[Sequence[Posted]] = []  # sent, and not acknowledged yet; each lot is shared by many
         self._task = cast("asyncio.Task[object]", asyncio.current_task())
         self._waiting: deque[tuple[Outgoing, int]] | None = None  # what the outlet could not take, with its cost
         self._waiting_bytes = 0
@@ -171,6 +175,24 @@ class Connection:
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await send({"type": "websocket.close", "code": int(self._closing), "reason": self.close_reason})
+
+    # --- what it has shown -----------------------------------------------------------------------------------------
+    def await_ack(self, postings: Sequence[Posted]) -> None:
+        """Remember that these were sent, until the client says that it has shown them."""
+        self._unseen.append(postings)
+        if len(self._unseen) > MAX_UNSEEN:
+            del self._unseen[0]
+
+    def acknowledge(self, positions: Mapping[str, int]) -> list[int]:
+        """The notifications, among those sent, that are shown when all up to `positions` is."""
+        seen, unseen = [], []
+        for posted in chain.from_iterable(self._unseen):
+            if any(seq <= positions.get(topic, -1) for topic, seq in posted.positions.items()):
+                seen.append(posted.notification)
+            else:
+                unseen.append(posted)
+        self._unseen = [unseen] if unseen else []
+        return seen
 
     # --- what it sends ---------------------------------------------------------------------------------------------
     def may_send(self) -> bool:

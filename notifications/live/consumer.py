@@ -11,6 +11,9 @@ import time
 from django.conf import settings
 
 from notifications.commands import mark_read
+from notifications.insight.models import Stage
+from notifications.insight.tally import tally
+from notifications.queries import visible_among
 
 from . import metrics
 from .auth import Receive, Scope, Send
@@ -101,12 +104,23 @@ async def _handle(connection: Connection, text: str | None) -> None:
             case ReadRequest():
                 await _read(connection, frame)
             case Ack():
-                metrics.acknowledged.inc()
+                await _acknowledge(connection, frame)
             case Pong():
                 connection.last_pong = time.monotonic()
     except Exception:
         logger.warning("A %s frame could not be served", frame.type, exc_info=True)
         connection.close(Close.TRY_AGAIN, "failed")
+
+
+async def _acknowledge(connection: Connection, frame: Ack) -> None:
+    """Count what was shown, of what this viewer may see."""
+    metrics.acknowledged.inc()
+    viewer_id = connection.identity.viewer_id
+    shown = connection.acknowledge(frame.positions)
+    if frame.ids:
+        shown += await in_thread(visible_among, viewer_id=viewer_id, ids=frame.ids)
+    for notification_id in shown:
+        tally.note(Stage.SEEN, notification_id, (viewer_id,))
 
 
 async def _read(connection: Connection, frame: ReadRequest) -> None:

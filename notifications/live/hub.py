@@ -5,6 +5,8 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 
+from notifications.insight.models import Stage
+from notifications.insight.tally import tally
 from notifications.models import KIDS_MAX_MATURITY
 from notifications.queries import ReadNews, ViewerState
 
@@ -148,7 +150,7 @@ class Hub:
             self._keep(connection, release)
         if _may_have_to_go(posted):
             broadcast.reset(self._index.children(release))
-        broadcast.add(posted.frame, self._repeats.pass_over(posted, self._index.receivers(release)))
+        broadcast.add(posted, self._repeats.pass_over(posted, self._index.receivers(release)))
 
     async def _send(self, broadcast: Broadcast) -> None:
         """Write; let other work in after every few.
@@ -164,8 +166,12 @@ class Hub:
         async for few in _a_few_at_a_time(broadcast.receivers()):
             for connection in few:
                 if connection.live_since < this:
-                    connection.offer(broadcast.outgoing_for(connection))
+                    part = broadcast.part_of(connection)
+                    connection.offer(part.outgoing)
+                    connection.await_ack(part.postings)
         metrics.pushed.inc(broadcast.pushed)
+        for notification_id, viewer_ids in broadcast.reached():
+            tally.note(Stage.PUSHED, notification_id, viewer_ids)
 
     def _keep(self, connection: Connection, release: Release) -> None:
         """Keep a release for a connection that is reading the database."""
@@ -180,7 +186,9 @@ class Hub:
         if any(connection.wants(posted, topic) for topic in release.topics):
             if self._repeats.pass_over(posted, {connection}):
                 connection.offer(posted.frame)
+                connection.await_ack((posted,))
                 metrics.pushed.inc()
+                tally.note(Stage.PUSHED, posted.notification, (connection.identity.viewer_id,))
         elif _may_have_to_go(posted) and connection.interest is not None and connection.interest.is_kids:
             self.reset(connection, "entitlement")
 

@@ -59,10 +59,11 @@ class Resume(_Frame):
 
 
 class Ack(_Frame):
-    """What the client has shown."""
+    """What the client has shown: of what came live, all up to `positions`; of a list that it loaded, `ids`."""
 
     type: Literal["ack"]
-    positions: Positions
+    positions: Positions = {}
+    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = []
 
 
 class ReadRequest(_Frame):

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 
+from notifications.insight.models import Stage
+from notifications.insight.tally import tally
 from notifications.queries import ReadNews, ViewerState
 from notifications.resume_queries import missed_by, prepare_snapshot, read_news_of, states_of
 
@@ -57,6 +59,9 @@ class Resumer:
             if snapshot.reads is not None and snapshot.state.topics.keys() <= topics:
                 for answer in _answer(snapshot, snapshot.reads, frame):
                     connection.owe(answer)
+                connection.await_ack(snapshot.missed)
+                for posted in snapshot.missed:
+                    tally.note(Stage.PUSHED, posted.notification, (connection.identity.viewer_id,))
                 hub.settle(connection, snapshot.state)
                 return
             topics = set(snapshot.state.topics)

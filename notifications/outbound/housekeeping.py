@@ -1,15 +1,11 @@
-"""Deliveries that ended long ago are forgotten."""
+"""Deliveries that ended long ago are forgotten, all but how many there were."""
 
 from django.db import connection
 
+from notifications import sql
+
 RETENTION = "30 days"
 CHUNK = 5_000  # rows deleted in a statement
-
-_PRUNE = """
-    DELETE FROM notifications_delivery WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM notifications_delivery WHERE finished_at < now() - %s::interval LIMIT %s
-    ))
-"""
 
 
 def prune() -> int:
@@ -17,8 +13,8 @@ def prune() -> int:
     deleted = 0
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(_PRUNE, [RETENTION, CHUNK])
-            count: int = cursor.rowcount
+            cursor.execute(sql.load("prune_deliveries"), {"retention": RETENTION, "limit": CHUNK})
+            count: int = cursor.fetchone()[0]
             deleted += count
             if count < CHUNK:
                 return deleted
