@@ -1,5 +1,6 @@
 """From a posting to deliveries: one cheap look for shards of viewers, then one statement a shard."""
 
+from functools import cache
 from itertools import pairwise
 
 from django.db import connection, transaction
@@ -10,6 +11,7 @@ from notifications import sql
 from notifications.models import KIDS_MAX_MATURITY, Notification
 
 from .events import deliveries_created, deliveries_wanted
+from .models import Lane
 
 SHARD = 50_000  # subscriptions: about a quarter of a second of one statement
 END = 2**62  # above every viewer's id
@@ -37,14 +39,26 @@ def create(*, notification_id: int, lane: int, first: int, last: int, cause: Mes
     bound = {
         "notification": notification_id,
         "lane": lane,
+        "live_lane": Lane.LIVE,
+        "digest_lane": Lane.DIGEST,
         "first": first,
         "last": last,
+        "zones": time_zones(),
         "kids_max_maturity": KIDS_MAX_MATURITY,
     }
     with connection.cursor() as cursor:
+        cursor.execute(sql.load("lock_capped"), {"first": first, "last": last})
         cursor.execute(sql.load("create_deliveries"), bound)
         count: int = cursor.rowcount
     if count:
         message = deliveries_created(notification_id=notification_id, first=first, count=count)
         publish(message.caused_by(cause) if cause else message)
     return count
+
+
+@cache
+def time_zones() -> list[str]:
+    """The zones that the database knows: of one that it does not, a viewer's clocks show UTC."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_timezone_names ORDER BY name")
+        return [name for (name,) in cursor.fetchall()]

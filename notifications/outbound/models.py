@@ -1,8 +1,10 @@
 """Where viewers want to be told, and what is on its way to them."""
 
+from datetime import time
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -60,13 +62,20 @@ class Delivery(models.Model):
     """
 
     class State(models.TextChoices):
-        """open → sent; or dead after the last attempt, expired, or cancelled before it left."""
+        """open → sent; or dead after the last attempt, expired, or cancelled before it left.
+
+        held → open or bundled, when its digest is due: one delivery of a digest is open and carries the others, which
+        end as it does. Suppressed is what its viewer's daily cap left no room for.
+        """
 
         OPEN = "open"
+        HELD = "held"
+        BUNDLED = "bundled"
         SENT = "sent"
         DEAD = "dead"
         EXPIRED = "expired"
         CANCELLED = "cancelled"
+        SUPPRESSED = "suppressed"
 
     KEY: ClassVar = ("notification_id", "viewer_id", "channel", "endpoint_id")
 
@@ -83,14 +92,59 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=300, default="")
+    waits = models.BooleanField(db_default=False)  # put off when it was made: asked again whether it is wanted
+    unless_seen = models.BooleanField(db_default=False)
+    capped_on = models.DateField(null=True)  # the viewer's day to whose cap it counts, where there is one
+    bundle = ArrayField(models.BigIntegerField(), null=True)  # the notifications of a digest that this one carries
 
     class Meta:
         indexes = [
             models.Index(fields=["lane", "next_attempt_at"], condition=models.Q(state="open"), name="delivery_due"),
             models.Index(
+                fields=["next_attempt_at", "endpoint_id"], condition=models.Q(state="held"), name="delivery_held"
+            ),
+            models.Index(
+                fields=["viewer_id", "channel", "capped_on"],
+                condition=models.Q(capped_on__isnull=False),
+                name="delivery_capped",
+            ),
+            models.Index(
                 fields=["finished_at"], condition=models.Q(finished_at__isnull=False), name="delivery_finished"
             ),
         ]
+
+
+class Digest(models.TextChoices):
+    """How mails are gathered. Live alerts never are: they would come too late."""
+
+    NEVER = "never", "Each at once"
+    HOURLY = "hourly", "Every hour"
+    DAILY = "daily", "Once a day"
+
+
+class Preference(models.Model):
+    """What a viewer wants of the channels. Whoever never chose has no row, and is told everything at once everywhere.
+
+    Times of the day are those of the viewer's time zone.
+    """
+
+    viewer = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True)
+    off = ArrayField(models.CharField(max_length=40), default=list)  # cells of the matrix, as `cell_of` writes them
+    topics = models.JSONField(default=dict)  # {topic: [channel]}, which count there instead of the matrix
+    quiet_from = models.TimeField(null=True)
+    quiet_until = models.TimeField(null=True)
+    digest = models.CharField(max_length=8, choices=Digest, default=Digest.NEVER)
+    digest_at = models.TimeField(default=time(8))  # of the daily one
+    caps = models.JSONField(default=dict)  # {channel: notifications a day}
+    escalate_after = models.PositiveSmallIntegerField(null=True)  # minutes for which the site alone has the word
+
+    class Meta:
+        indexes = [models.Index(fields=["viewer"], condition=~models.Q(caps={}), name="preference_capped")]
+
+
+def cell_of(kind: str, channel: str) -> str:
+    """A cell of the matrix, as the database holds it."""
+    return f"{kind}:{channel}"
 
 
 class Circuit(models.Model):

@@ -1,5 +1,5 @@
--- recipients(e, n)
--- THE SEAM: who gets notification n on which channel, as endpoints e. What viewers prefer belongs here.
+-- recipients(e, n, pref)
+-- THE SEAM: who gets notification n on which channel, as endpoints e; pref is null where a viewer never chose.
 e.disabled_at IS NULL
 AND EXISTS (
     SELECT
@@ -23,3 +23,4 @@ AND EXISTS (
     JOIN accounts_viewerprofile profile ON profile.user_id = u.id
     WHERE u.id = e.viewer_id AND u.is_active AND (n.maturity <= %(kids_max_maturity)s OR NOT profile.is_kids)
 )
+AND CASE WHEN pref.viewer_id IS NULL THEN TRUE ELSE /* wanted(e, n, pref) */ END

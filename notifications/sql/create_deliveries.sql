@@ -1,13 +1,30 @@
 -- A delivery for each endpoint of the viewers [first, last) who are to be told of a notification; twice is as once.
+-- Which, when and whether it leaves at all is decided here, for each viewer by what they prefer.
 INSERT INTO notifications_delivery (
-    notification_id, viewer_id, channel, endpoint_id, lane, state, attempts, next_attempt_at, created_at, last_error
+    notification_id, viewer_id, channel, endpoint_id, lane, state, attempts, next_attempt_at, created_at, finished_at,
+    last_error, waits, unless_seen, capped_on
 )
-SELECT n.id, e.viewer_id, e.channel, e.id, %(lane)s, 'open', 0, now(), now(), ''
+SELECT
+    n.id, e.viewer_id, e.channel, e.id,
+    COALESCE(decided.lane, %(lane)s),
+    COALESCE(decided.state, 'open'),
+    0,
+    COALESCE(decided.due_at, now()),
+    now(),
+    CASE WHEN decided.state IN ('expired', 'suppressed') THEN now() END,
+    COALESCE(decided.reason, ''),
+    COALESCE(decided.waits, FALSE),
+    COALESCE(decided.unless_seen, FALSE),
+    decided.capped_on
 FROM notifications_notification n
 JOIN notifications_endpoint e ON e.viewer_id >= %(first)s AND e.viewer_id < %(last)s
+LEFT JOIN notifications_preference pref ON pref.viewer_id = e.viewer_id
+LEFT JOIN LATERAL (
+    /* decision(e, n, pref) */
+) decided ON TRUE
 WHERE n.id = %(notification)s
 AND NOT n.recalled
 AND (n.expires_at IS NULL OR n.expires_at > now())
-AND /* recipients(e, n) */
+AND /* recipients(e, n, pref) */
 ORDER BY e.viewer_id, e.channel, e.id  -- in the order of the index, which is then filled from left to right
 ON CONFLICT DO NOTHING
