@@ -11,6 +11,7 @@ from .insight.flushing import flush
 from .live.posted import describe
 from .live.push import push_live
 from .models import Notification, Posting
+from .outbound import digests
 from .outbound.housekeeping import prune
 from .outbound.tasks import drain_alone
 
@@ -35,6 +36,12 @@ def fan_out(message: Message) -> None:
 def send_due_deliveries() -> int:
     """Send deliveries that are due; for the beat, every second: retries, and what a lost wake-up left."""
     return drain_alone()
+
+
+@shared_task(name="notifications.assemble_digests")
+def assemble_digests() -> int:
+    """Open the digests that are due; for the beat, every few seconds."""
+    return digests.assemble()
 
 
 @shared_task(name="notifications.prune_deliveries")

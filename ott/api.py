@@ -11,6 +11,7 @@ from catalog.guide_api import router as guide_router
 from catalog.ingest_api import router as ingest_router
 from notifications.api import router as notifications_router
 from notifications.outbound.api import router as outbound_router
+from notifications.outbound.preferences_api import router as preferences_router
 
 api = NinjaAPI(
     title="Marquee",
@@ -26,6 +27,7 @@ api.add_router("", notifications_router)
 api.add_router("", guide_router)
 api.add_router("", ingest_router)
 api.add_router("", outbound_router)
+api.add_router("", preferences_router)
 
 
 def unknown_address(request: HttpRequest) -> HttpResponse:

@@ -164,6 +164,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"queue": "default", "expires": 2},
     },
+    "assemble-digests": {
+        "task": "notifications.assemble_digests",
+        "schedule": 5.0,
+        "options": {"queue": "outbound", "expires": 5},
+    },
     "prune-deliveries": {
         "task": "notifications.prune_deliveries",
         "schedule": 3600.0,

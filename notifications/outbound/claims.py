@@ -7,6 +7,7 @@ alone; deliveries are found by what is due, and a hundred share a statement.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import starmap
 from typing import Any
 from uuid import uuid4
@@ -16,12 +17,12 @@ from django.db import connection, transaction
 
 from broker.backoff import delay_after
 from notifications import sql
-from notifications.models import Notification
+from notifications.models import KIDS_MAX_MATURITY, Notification
 
 from .endings import bury, switch_off
 from .models import Circuit, Delivery
 from .outcomes import Outcome, Verdict
-from .parcels import Card, DeliveryKey, Parcel, card_of
+from .parcels import MOST_CARDS, Bundle, Card, DeliveryKey, Parcel, card_of
 
 LEASE_SECONDS = 90.0
 FAILURES_TO_OPEN = 5
@@ -36,6 +37,7 @@ _STATES = {
     Verdict.EXPIRED: Delivery.State.EXPIRED,
     Verdict.CANCELLED: Delivery.State.CANCELLED,
 }
+ENDS = frozenset(verdict for verdict, state in _STATES.items() if state != Delivery.State.OPEN)
 Settled = tuple[Parcel, Outcome]
 
 
@@ -54,14 +56,14 @@ def claim(*, lane: int, limit: int, per_host: int, held: Mapping[str, int]) -> C
     """
     token = uuid4()
     bound: dict[str, Any] = {"lane": lane, "limit": limit, "per_host": per_host, "token": token, "lease": LEASE_SECONDS}
-    bound |= {"hosts": list(held), "held": list(held.values())}
+    bound |= {"hosts": list(held), "held": list(held.values()), "kids_max_maturity": KIDS_MAX_MATURITY}
     with transaction.atomic(), connection.cursor() as cursor:
         # A claim that a crash of the server forgets is made again; there is no need to wait for the disk.
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(sql.load("claim_deliveries"), bound)
         rows = cursor.fetchall()
     taken = [row[1:] for row in rows if row[0]]
-    cards = _cards({row[0] for row in taken})
+    cards = _cards({row[2] for row in taken}.union(*(row[0][-MOST_CARDS:] for row in taken if row[0])))
     return Claimed([_parcel(row, token, cards) for row in taken], len(rows))
 
 
@@ -70,9 +72,11 @@ def _cards(ids: Iterable[int]) -> dict[int, Card]:
 
 
 def _parcel(row: Sequence[Any], token: Any, cards: Mapping[int, Card]) -> Parcel:
-    (*key, lane, attempts, host, address, email, push_key, push_auth, secret, previous) = row
+    (bundle, stale, *key, lane, attempts, host, address, email, push_key, push_auth, secret, previous) = row
     return Parcel(
         key=DeliveryKey(*key),
+        stale=stale,
+        bundle=_bundle(bundle, cards) if bundle else None,
         token=token,
         lane=lane,
         attempts=attempts,
@@ -86,6 +90,18 @@ def _parcel(row: Sequence[Any], token: Any, cards: Mapping[int, Card]) -> Parcel
     )
 
 
+def _bundle(ids: Sequence[int], cards: Mapping[int, Card]) -> Bundle:
+    newest = ids[: -MOST_CARDS - 1 : -1]
+    now = datetime.now(UTC)
+    standing = [card for card in (cards.get(one) for one in newest) if card and not card.is_over(now)]
+    return Bundle(
+        ids=tuple(ids),
+        cards=tuple(standing),
+        more=len(ids) - len(newest),
+        left_out=frozenset(newest) - {card.id for card in standing},
+    )
+
+
 def settle(settled: Sequence[Settled]) -> None:
     """Write down what became of these, in one transaction; what is held by somebody else by now is left alone.
 
@@ -95,6 +111,7 @@ def settle(settled: Sequence[Settled]) -> None:
     final = list(starmap(_final, settled))
     with transaction.atomic():
         mine = _written(final)
+        _end_bundles([(p, o) for p, o in final if p.bundle and p.key in mine and o.verdict in ENDS])
         buried = [(p, o) for p, o in final if p.key in mine and o.verdict in {Verdict.REFUSED, Verdict.GONE}]
         bury(buried)
         switch_off([(parcel, outcome) for parcel, outcome in buried if outcome.verdict == Verdict.GONE])
@@ -125,6 +142,33 @@ def _written(final: Sequence[Settled]) -> set[DeliveryKey]:
     with connection.cursor() as cursor:
         cursor.execute(sql.load("settle_deliveries"), bound)
         return {DeliveryKey(*row) for row in cursor.fetchall()}
+
+
+def _end_bundles(ended: Sequence[Settled]) -> None:
+    """Let what travelled in digests end with them; what was left out of a mail that was sent is cancelled."""
+    rows = [
+        (one, parcel.key, _member_verdict(parcel, outcome, one), outcome.error)
+        for parcel, outcome in ended
+        if parcel.bundle
+        for one in parcel.bundle.ids
+    ]
+    if not rows:
+        return
+    bound: dict[str, Any] = {
+        "notifications": [one for one, *_ in rows],
+        "viewers": [key.viewer_id for _, key, *_ in rows],
+        "channels": [key.channel for _, key, *_ in rows],
+        "endpoints": [key.endpoint_id for _, key, *_ in rows],
+        "states": [_STATES[verdict] for *_, verdict, _ in rows],
+        "errors": [_storable(error) for *_, error in rows],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("settle_bundles"), bound)
+
+
+def _member_verdict(parcel: Parcel, outcome: Outcome, notification_id: int) -> Verdict:
+    left_out = parcel.bundle.left_out if parcel.bundle and outcome.verdict == Verdict.SENT else frozenset()
+    return Verdict.CANCELLED if notification_id in left_out else outcome.verdict
 
 
 def _delay(parcel: Parcel, outcome: Outcome) -> float:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -36,7 +37,7 @@ def plan(*, notification_id: int, cause: Message | None = None) -> int:
 @transaction.atomic
 def create(*, notification_id: int, lane: int, first: int, last: int, cause: Message | None = None) -> int:
     """Make the deliveries of the viewers [first, last), those alone that are missing; how many were."""
-    bound = {
+    bound: dict[str, Any] = {
         "notification": notification_id,
         "lane": lane,
         "live_lane": Lane.LIVE,

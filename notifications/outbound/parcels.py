@@ -7,6 +7,8 @@ from uuid import UUID
 
 from notifications.models import Notification
 
+MOST_CARDS = 40  # in a digest
+
 
 class DeliveryKey(NamedTuple):
     """What names a delivery."""
@@ -17,7 +19,7 @@ class DeliveryKey(NamedTuple):
     endpoint_id: int
 
     def __str__(self) -> str:
-        """The idempotency key: the same at every attempt, by whichever worker."""
+        """A name for logs, and the stem of the idempotency key."""
         return f"n{self.notification_id}-e{self.endpoint_id}"
 
 
@@ -37,6 +39,10 @@ class Card:
     recalled: bool
     published_at: datetime
     expires_at: datetime | None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether there is nothing to tell of it any more."""
+        return self.recalled or (self.expires_at is not None and self.expires_at <= now)
 
 
 def card_of(notification: Notification) -> Card:
@@ -58,11 +64,24 @@ def card_of(notification: Notification) -> Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What a digest holds: `ids` are all its notifications, `cards` those that still stand, the newest first.
+
+    There are at most `MOST_CARDS` cards; `more` is how many have no room. `left_out` were taken back meanwhile.
+    """
+
+    ids: tuple[int, ...]
+    cards: tuple[Card, ...]
+    more: int
+    left_out: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """A claimed delivery with everything that it takes to send it. `attempts` counts this one.
 
-    `email` is None when the endpoint, or its viewer, is not to be told any more; `card` is None when the notification
-    is gone.
+    `email` is None when the endpoint, or its viewer, is not to be told any more; `stale` says why a delivery that was
+    put off is not wanted by now; `card` is None when the notification is gone. A digest has a `bundle`.
     """
 
     key: DeliveryKey
@@ -76,3 +95,10 @@ class Parcel:
     push_auth: str
     secrets: tuple[str, ...]
     card: Card | None
+    stale: str = ""
+    bundle: Bundle | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same at every attempt, by whichever worker. A digest is not its first notification's mail."""
+        return f"digest-{self.key}" if self.bundle else str(self.key)

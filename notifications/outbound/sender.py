@@ -148,9 +148,9 @@ class Sender:
 
 
 async def _attempt(channels: Channels, parcel: Parcel, claimed_at: float) -> Outcome:
-    card = parcel.card
-    if parcel.email is None or card is None or card.recalled:
-        return ended(Verdict.CANCELLED, "There is nobody, or nothing, to tell any more.")
+    card = next(iter(parcel.bundle.cards), None) if parcel.bundle else parcel.card
+    if parcel.stale or parcel.email is None or card is None or card.recalled:
+        return ended(Verdict.CANCELLED, parcel.stale or "There is nobody, or nothing, to tell any more.")
     if card.expires_at is not None and card.expires_at.timestamp() <= time.time():
         return ended(Verdict.EXPIRED)
     if time.monotonic() - claimed_at > UNTRIED_AFTER_SECONDS:

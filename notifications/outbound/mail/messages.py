@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from notifications.outbound.parcels import Card, Parcel
+from notifications.outbound.parcels import Bundle, Card, Parcel
 
 from .unsubscribing import unsubscribe_url
 
@@ -37,12 +37,30 @@ def rendered(card: Card) -> Rendered:
     )
 
 
+@lru_cache(maxsize=256)
+def rendered_digest(bundle: Bundle) -> Rendered:
+    """The words of a mail that tells of several notifications. Many readers follow the same topics, so they share."""
+    count = len(bundle.cards) + bundle.more
+    context: dict[str, Any] = {"cards": bundle.cards, "more": bundle.more, "count": count, "unsubscribe_url": _HERE}
+    context |= {"site": settings.OTT_SITE_URL, "brand": settings.OTT_BRAND}
+    return Rendered(
+        subject=_digest_subject(bundle, count),
+        text=render_to_string("notifications/mail/digest.txt", context),
+        html=render_to_string("notifications/mail/digest.html", context),
+    )
+
+
+def _digest_subject(bundle: Bundle, count: int) -> str:
+    title = " ".join(bundle.cards[0].title.split())
+    return f"{title}, and {count - 1} more" if count > 1 else title
+
+
 def message_for(parcel: Parcel, card: Card) -> EmailMultiAlternatives:
     """The mail for one reader. Its Message-ID is the idempotency key, so that a second one can be told."""
-    words = rendered(card)
+    words = rendered_digest(parcel.bundle) if parcel.bundle else rendered(card)
     address = unsubscribe_url(endpoint_id=parcel.key.endpoint_id)
     headers = {
-        "Message-ID": f"<{parcel.key}@{_domain()}>",
+        "Message-ID": f"<{parcel.idempotency_key}@{_domain()}>",
         "List-Unsubscribe": f"<{address}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('notifications', '0002_outbound'),
+        ('notifications', '0003_insight'),
     ]
 
     operations = [
