@@ -2,6 +2,7 @@
 
 import secrets
 import zoneinfo
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db.models.functions import Now
 
 from .clock import database_now
 from .models import ApiToken, Membership, User, ViewerProfile
+from .places import REGIONS, unknown_languages
 from .problems import EmailTaken, InvalidProfile, NoMembership, OverlappingMembership, UnknownToken
 from .tokens import token_digest
 
@@ -79,16 +81,25 @@ def update_profile(
     user: User,
     name: str | None = None,
     time_zone: str | None = None,
-    language: str | None = None,
+    languages: Collection[str] | None = None,
+    region: str | None = None,
     is_kids: bool | None = None,
 ) -> ViewerProfile:
-    """Change what is given and leave the rest. Raises `InvalidProfile` for a time zone that does not exist."""
+    """Change what is given and leave the rest; no `languages` mean any, an empty `region` that none is said.
+
+    Raises `InvalidProfile` for a time zone, a language or a region that does not exist.
+    """
     if time_zone is not None and time_zone not in zoneinfo.available_timezones():
         raise InvalidProfile(f"There is no time zone {time_zone!r}.")
+    if unknown := unknown_languages(languages or ()):
+        raise InvalidProfile(f"There is no language {unknown[0]!r} here.")
+    if region and region not in REGIONS:
+        raise InvalidProfile(f"There is no region {region!r}.")
     if name is not None:
         User.objects.filter(pk=user.pk).update(name=name)
         user.name = name
-    changes = {"time_zone": time_zone, "language": language, "is_kids": is_kids}
+    chosen = None if languages is None else sorted(set(languages))
+    changes = {"time_zone": time_zone, "languages": chosen, "region": region, "is_kids": is_kids}
     given = {field: value for field, value in changes.items() if value is not None}
     ViewerProfile.objects.filter(pk=user.pk).update(**given, entitlement_version=F("entitlement_version") + 1)
     return ViewerProfile.objects.get(pk=user.pk)

@@ -5,7 +5,7 @@ from functools import cache
 
 from django import forms
 
-LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("fr", "Français"), ("hi", "हिन्दी")]
+from .places import LANGUAGES, REGION_CHOICES
 
 
 @cache
@@ -22,5 +22,17 @@ class ProfileForm(forms.Form):
     time_zone = forms.ChoiceField(
         label="Time zone", choices=time_zones, help_text="Times of releases and events are shown in it."
     )
-    language = forms.ChoiceField(label="Language", choices=LANGUAGES)
+    region = forms.ChoiceField(
+        label="Region",
+        choices=[("", "Not said"), *REGION_CHOICES],
+        required=False,
+        help_text="Some releases are out in some regions alone; without a region you hear of none of those.",
+    )
+    languages = forms.MultipleChoiceField(
+        label="Languages",
+        choices=list(LANGUAGES.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="You hear of releases in any of these, and of those that do not say. None chosen: of all.",
+    )
     is_kids = forms.BooleanField(required=False)

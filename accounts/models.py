@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models.functions import Now
 
@@ -54,7 +55,8 @@ class ViewerProfile(models.Model):
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="profile")
     time_zone = models.CharField(max_length=64, default="UTC")
-    language = models.CharField(max_length=8, default="en")
+    languages = ArrayField(models.CharField(max_length=8), default=list, db_default=[])  # understood; none said: any
+    region = models.CharField(max_length=2, blank=True, default="", db_default="")  # of residence; empty: not said
     is_kids = models.BooleanField(default=False)
     entitlement_version = models.BigIntegerField(default=1)
 

@@ -17,7 +17,7 @@ from .requests import SignedInRequest
 @login_required
 @require_http_methods(["GET", "POST"])
 def profile(request: SignedInRequest) -> HttpResponse:
-    """Name, time zone, language, a child's profile; and how the membership stands."""
+    """Name, time zone, region, languages, a child's profile; and how the membership stands."""
     form = ProfileForm(request.POST or None, initial=_present(request))
     if form.is_valid():
         try:
@@ -34,7 +34,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
 
 def _present(request: SignedInRequest) -> dict[str, object]:
     row = ViewerProfile.objects.get(pk=request.user.pk)
-    present = {"time_zone": row.time_zone, "language": row.language, "is_kids": row.is_kids}
+    present = {"time_zone": row.time_zone, "languages": row.languages, "region": row.region, "is_kids": row.is_kids}
     return {"name": request.user.name, **present}
 
 

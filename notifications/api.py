@@ -1,5 +1,6 @@
 """The viewer's side of the HTTP API: topics, subscriptions, inbox."""
 
+from datetime import datetime
 from typing import Annotated, cast
 
 from django.http import HttpRequest
@@ -12,14 +13,17 @@ from . import commands, queries
 from .api_schemas import (
     InboxOut,
     KindsIn,
+    MuteIn,
     ReadIn,
     ReadOut,
     SubscriptionOut,
     TopicGroupOut,
     UnknownKinds,
     UnknownTopic,
+    UnusableMute,
 )
-from .errors import InvalidKinds, InvalidTopic
+from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed
+from .models import Subscription
 
 router = Router(tags=["Notifications"])
 REFUSALS = {401: ProblemDetail, 422: ProblemDetail}
@@ -35,7 +39,10 @@ def list_topics(request: HttpRequest) -> list[queries.TopicGroup]:
 def list_subscriptions(request: HttpRequest) -> list[SubscriptionOut]:
     """What you follow now."""
     followed = queries.subscriptions_of(viewer_id=_viewer_id(request))
-    return [SubscriptionOut(topic=topic, kinds=list(kinds)) for topic, kinds in followed.items()]
+    return [
+        SubscriptionOut(topic=topic, kinds=list(each.kinds), muted_until=each.muted_until)
+        for topic, each in followed.items()
+    ]
 
 
 @router.put("/subscriptions/{topic}", response={200: SubscriptionOut, **REFUSALS}, summary="Subscribe")
@@ -49,7 +56,7 @@ def put_subscription(request: HttpRequest, topic: str, body: KindsIn | None = No
         raise UnknownTopic(str(error)) from error
     except InvalidKinds as error:
         raise UnknownKinds(str(error)) from error
-    return Status(200, SubscriptionOut(topic=topic, kinds=made.kinds))
+    return Status(200, _told(topic, made))
 
 
 @router.delete("/subscriptions/{topic}", response={204: None, 401: ProblemDetail}, summary="Unsubscribe")
@@ -58,6 +65,20 @@ def delete_subscription(request: HttpRequest, topic: str) -> Status[None]:
     """Stop following a topic; what was posted so far stays in your inbox. Again is fine."""
     commands.unsubscribe(viewer_id=_viewer_id(request), topic=topic)
     return Status(204, None)
+
+
+@router.put("/subscriptions/{topic}/mute", response={200: SubscriptionOut, **REFUSALS}, summary="Mute")
+@idempotent
+def put_mute(request: HttpRequest, topic: str, body: MuteIn) -> Status[SubscriptionOut]:
+    """Let nothing that is posted to a topic before `until` reach you; what comes by another topic does."""
+    return Status(200, _told(topic, _muted(request, topic, body.until)))
+
+
+@router.delete("/subscriptions/{topic}/mute", response={200: SubscriptionOut, **REFUSALS}, summary="Unmute")
+@idempotent
+def delete_mute(request: HttpRequest, topic: str) -> Status[SubscriptionOut]:
+    """Hear of a topic again, from its next posting on."""
+    return Status(200, _told(topic, _muted(request, topic, None)))
 
 
 @router.get("/inbox", response={200: InboxOut, **REFUSALS}, summary="Read the inbox")
@@ -79,6 +100,17 @@ def mark_read(request: HttpRequest, body: ReadIn) -> Status[ReadOut]:
     """Mark notifications by their ids, or all up to `positions`, as read. Your open tabs and devices follow."""
     read = commands.mark_read(viewer_id=_viewer_id(request), ids=body.ids, positions=body.positions)
     return Status(200, ReadOut(ids=read.ids, positions=read.positions, unread=read.unread))
+
+
+def _muted(request: HttpRequest, topic: str, until: datetime | None) -> Subscription:
+    try:
+        return commands.mute(viewer_id=_viewer_id(request), topic=topic, until=until)
+    except (InvalidMute, NotFollowed) as error:
+        raise UnusableMute(str(error)) from error
+
+
+def _told(topic: str, subscription: Subscription) -> SubscriptionOut:
+    return SubscriptionOut(topic=topic, kinds=subscription.kinds, muted_until=subscription.muted_until)
 
 
 def _viewer_id(request: HttpRequest) -> int:

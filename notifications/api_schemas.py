@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from accounts.problems import Problem
 
@@ -27,6 +27,14 @@ class UnknownKinds(Problem):
     title = "There are no such kinds"
 
 
+class UnusableMute(Problem):
+    """A topic is muted while it is followed, until a moment in the future."""
+
+    status = 422
+    slug = "invalid-mute"
+    title = "The topic cannot be muted so"
+
+
 class TopicOut(Schema):
     """A topic, and whether you follow it."""
 
@@ -34,6 +42,7 @@ class TopicOut(Schema):
     label: str
     subscribed: bool
     kinds: list[str]
+    muted_until: datetime | None
 
 
 class TopicGroupOut(Schema):
@@ -49,6 +58,13 @@ class SubscriptionOut(Schema):
 
     topic: str
     kinds: list[str]
+    muted_until: datetime | None
+
+
+class MuteIn(Schema):
+    """Until when nothing of a topic is to reach you; it stays hidden afterwards, too."""
+
+    until: AwareDatetime
 
 
 class KindsIn(Schema):

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from accounts.clock import database_now
 from accounts.commands import bump_entitlements
@@ -16,14 +17,17 @@ from broker.messages import Message
 from broker.outbox import publish
 
 from . import sql
-from .errors import InvalidKinds, InvalidPositions, InvalidTopic
+from .errors import InvalidKinds, InvalidMute, InvalidPositions, InvalidTopic, NotFollowed
 from .events import notification_posted
 from .live import push
 from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Kind, Notification, Posting, ReadState, Subscription, Topic
 from .queries import unread_count
+from .windows import Windows, next_turn, open_regions
 
 MAX_SEQ = 2**63 - 1
 MAX_TOPIC_LENGTH = 160
+CARD_TEXT = ("kind", "title", "body", "url", "image", "studio")
+AUDIENCE = ("maturity", "languages", "regions", "expires_at")  # what says for whom a notification is
 _CHOOSABLE = re.compile(r"(category|studio|title):[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
 
@@ -68,13 +72,38 @@ def subscribe(*, viewer_id: int, topic: str, kinds: Iterable[str] | None = None)
     wanted = _checked_kinds(kinds)
     row = _locked_topic(topic)
     present = Subscription.objects.filter(viewer_id=viewer_id, topic=row, until_seq__isnull=True).first()
-    if present is not None:
-        if present.kinds == wanted:
-            return present
-        _close(present, row.head)
-    bump_entitlements(user_id=viewer_id)
-    made = Subscription.objects.create(viewer_id=viewer_id, topic=row, kinds=wanted, from_seq=row.head + 1)
-    push.on_commit_hint_entitlement(viewer_id)
+    if present is None:
+        present = Subscription(viewer_id=viewer_id, topic=row)
+    elif present.kinds == wanted:
+        return present
+    return _begin(present, row.head, kinds=wanted)
+
+
+@transaction.atomic
+def mute(*, viewer_id: int, topic: str, until: datetime | None) -> Subscription:
+    """Let nothing that is posted to `topic` before `until` reach the viewer; None ends that now.
+
+    It stays hidden afterwards, too. Raises `NotFollowed` and `InvalidMute`.
+    """
+    if until is not None and (until.utcoffset() is None or until <= database_now()):
+        raise InvalidMute
+    row = Topic.objects.select_for_update(no_key=True).filter(name=topic).first()
+    present = Subscription.objects.filter(viewer_id=viewer_id, topic=row, until_seq__isnull=True).first()
+    if row is None or present is None:
+        raise NotFollowed
+    return present if present.muted_until == until else _begin(present, row.head, muted_until=until)
+
+
+def _begin(present: Subscription, head: int, **changes: Any) -> Subscription:
+    """End the interval, if it is stored, and begin another after `head` that differs in `changes`."""
+    state = {"kinds": present.kinds, "muted_until": present.muted_until} | changes
+    if present.pk is not None:
+        _close(present, head)
+    bump_entitlements(user_id=present.viewer_id)
+    made = Subscription.objects.create(
+        viewer_id=present.viewer_id, topic_id=present.topic_id, from_seq=head + 1, **state
+    )
+    push.on_commit_hint_entitlement(present.viewer_id)
     return made
 
 
@@ -136,6 +165,8 @@ def post_notification(
     studio: str = "",
     category: str = "",
     maturity: int = 0,
+    languages: Sequence[str] | None = None,
+    windows: Windows | None = None,
     expires_at: datetime | None = None,
     recalled: bool = False,
     cause: Message | None = None,
@@ -144,7 +175,8 @@ def post_notification(
 
     None, and nothing changed, when `subject_version` is not newer than what is held: so twice is once, and a late
     replay cannot undo what came after. Topics of earlier revisions hear of the new one too. What is recalled before
-    it was ever posted is remembered and posted nowhere. `cause` is the message that led here.
+    it was ever posted is remembered and posted nowhere. `languages` and `windows`, as `windows.py` has them, say for
+    whom it is; none: for all. `cause` is the message that led here.
     """
     _make_missing_topics(topics)
     earlier = Topic.objects.filter(postings__notification__subject=subject).values_list("name", flat=True)
@@ -152,6 +184,7 @@ def post_notification(
         Topic.objects.select_for_update(no_key=True).filter(name__in={*topics, *earlier}).order_by("name")
     )  # the one order in which anybody locks several topics
     _relabel(heads, topics)
+    now = database_now()
     card: dict[str, Any] = {
         "subject_version": subject_version,
         "kind": kind,
@@ -162,6 +195,10 @@ def post_notification(
         "studio": studio,
         "category": category,
         "maturity": maturity,
+        "languages": languages or None,
+        "windows": windows or None,
+        "regions": open_regions(windows, now),
+        "turns_at": next_turn(windows, now),
         "recalled": recalled,
         "published_at": published_at,
         "expires_at": expires_at,
@@ -169,9 +206,7 @@ def post_notification(
     notification = _written(subject, card)
     if notification is None or (recalled and notification.revision == 1):
         return notification
-    positions = _add_postings(notification, heads)
-    message = notification_posted(notification, positions)
-    publish(message.caused_by(cause) if cause else message)
+    _add_postings(notification, heads, posted_at=now, regions=notification.regions, cause=cause)
     return notification
 
 
@@ -192,7 +227,7 @@ def revise_notification(
     held = Notification.objects.filter(subject=subject).first()
     if held is None:
         return None
-    kept = ("kind", "title", "body", "url", "image", "studio", "category", "maturity", "published_at", "expires_at")
+    kept = [*CARD_TEXT, "category", "maturity", "languages", "windows", "published_at", "expires_at"]
     state = {name: getattr(held, name) for name in kept} | {"topics": {}} | changes
     return post_notification(
         subject=subject,
@@ -212,14 +247,56 @@ def _written(subject: str, card: dict[str, Any]) -> Notification | None:
     if card["subject_version"] <= held.subject_version:
         return None
     first = held.recalled and not held.postings.exists()
-    Notification.objects.filter(pk=held.pk).update(**card, revision=1 if first else F("revision") + 1)
+    revision = 1 if first else held.revision + 1
+    if any(getattr(held, name) != card[name] for name in AUDIENCE):
+        card |= {"audience_revision": revision}
+    Notification.objects.filter(pk=held.pk).update(**card, revision=revision)
     held.refresh_from_db()
     return held
 
 
-def _add_postings(notification: Notification, heads: list[Topic]) -> dict[str, int]:
-    """Post the notification's revision to topics whose rows are locked: {topic: seq}."""
-    posted_at = database_now()
+@transaction.atomic
+def turn_windows(*, limit: int = 100) -> int:
+    """Post anew what has just come to be out in a region, or is out there no longer; how many turned.
+
+    Safe to run twice at once. What is news for some regions alone leaves the cards of all others as they are.
+    """
+    due = Notification.objects.filter(turns_at__lte=Now()).order_by("turns_at")
+    turning = list(due.values_list("pk", flat=True)[:limit])
+    for pk in turning:
+        _turn(pk)
+    return len(turning)
+
+
+@transaction.atomic
+def _turn(notification_id: int) -> None:
+    heads = list(
+        Topic.objects.select_for_update(no_key=True)
+        .filter(pk__in=Posting.objects.filter(notification=notification_id).values("topic"))
+        .order_by("name")
+    )
+    held = Notification.objects.select_for_update().get(pk=notification_id)
+    now = database_now()
+    before, after = set(held.regions or ()), set(open_regions(held.windows, now) or ())
+    if held.recalled:
+        after &= before  # it appears nowhere any more
+    held.turns_at = next_turn(held.windows, now)
+    if after != before:
+        held.revision = held.audience_revision = held.revision + 1
+        held.regions = sorted(after)
+        _add_postings(held, heads, posted_at=now, regions=sorted(after ^ before))
+    held.save(update_fields=["turns_at", "revision", "audience_revision", "regions"])
+
+
+def _add_postings(
+    notification: Notification,
+    heads: list[Topic],
+    *,
+    posted_at: datetime,
+    regions: list[str] | None,
+    cause: Message | None = None,
+) -> None:
+    """Post the notification's revision, news for `regions`, to topics whose rows are locked, and tell of it."""
     postings = [
         Posting(
             topic=topic,
@@ -227,12 +304,14 @@ def _add_postings(notification: Notification, heads: list[Topic]) -> dict[str, i
             notification=notification,
             revision=notification.revision,
             posted_at=posted_at,
+            regions=regions,
         )
         for topic in heads
     ]
     Posting.objects.bulk_create(postings)
     Topic.objects.filter(pk__in=[topic.pk for topic in heads]).update(head=F("head") + 1)
-    return {posting.topic.name: posting.seq for posting in postings}
+    message = notification_posted(notification, {posting.topic.name: posting.seq for posting in postings})
+    publish(message.caused_by(cause) if cause else message)
 
 
 # --- Reading -------------------------------------------------------------------------------------------------------

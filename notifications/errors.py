@@ -19,6 +19,20 @@ class InvalidKinds(NotificationsError):
         super().__init__(self.__doc__)
 
 
+class InvalidMute(NotificationsError):
+    """A topic is muted until a moment in the future, with a time zone."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class NotFollowed(NotificationsError):
+    """Only a topic that is followed can be muted."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 class InvalidPositions(NotificationsError):
     """Positions are {topic: seq} with seq from 0 to 2^63 - 1."""
 

@@ -6,6 +6,8 @@ from django import forms
 
 from .models import Kind
 
+MUTES = [(1, "1 hour"), (8, "8 hours"), (24, "1 day"), (168, "1 week")]  # for how many hours a topic can be muted
+
 
 class FollowForm(forms.Form):
     """Follow a topic for some kinds, or no longer."""
@@ -13,6 +15,13 @@ class FollowForm(forms.Form):
     topic = forms.CharField(max_length=160)
     following = forms.BooleanField(required=False)
     kinds = forms.MultipleChoiceField(choices=Kind.choices, required=False)
+
+
+class MuteForm(forms.Form):
+    """Mute a topic for some hours, or no longer."""
+
+    topic = forms.CharField(max_length=160)
+    hours = forms.TypedChoiceField(choices=[(0, "Unmute"), *MUTES], coerce=int)
 
 
 class IdsField(forms.Field):

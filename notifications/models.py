@@ -74,6 +74,7 @@ class Subscription(models.Model):
     kinds = ArrayField(models.CharField(max_length=16, choices=Kind))
     from_seq = models.BigIntegerField()
     until_seq = models.BigIntegerField(null=True)
+    muted_until = models.DateTimeField(null=True)  # what is posted before that does not reach the viewer, for good
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -102,16 +103,26 @@ class Notification(models.Model):
     studio = models.CharField(max_length=120, blank=True)
     category = models.CharField(max_length=32, blank=True)
     maturity = models.PositiveSmallIntegerField(default=0)
+    languages = ArrayField(models.CharField(max_length=8), null=True)  # for who understands one of them; null: all
+    windows = models.JSONField(null=True)  # see windows.py
+    regions = ArrayField(models.CharField(max_length=2), null=True)  # in which a window is open; null: everywhere
+    turns_at = models.DateTimeField(null=True)  # when the next window opens or closes
+    audience_revision = models.PositiveIntegerField(db_default=1)  # the last that changed for whom it is
     recalled = models.BooleanField(default=False)
     published_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["turns_at"], condition=models.Q(turns_at__isnull=False), name="notification_turning")
+        ]
 
     def __str__(self) -> str:
         return self.title
 
 
 class Posting(models.Model):
-    """(topic, seq) → (notification, revision): a first post, a change or a recall, each is one."""
+    """(topic, seq) → (notification, revision): a first post, a change, a recall, a window's turn, each is one."""
 
     pk = models.CompositePrimaryKey("topic_id", "seq")
     topic = models.ForeignKey(Topic, models.CASCADE, related_name="postings", db_index=False)
@@ -119,13 +130,14 @@ class Posting(models.Model):
     notification = models.ForeignKey(Notification, models.CASCADE, related_name="postings", db_index=False)
     revision = models.PositiveIntegerField()
     posted_at = models.DateTimeField()  # the database's clock under the topics' locks: grows with seq
+    regions = ArrayField(models.CharField(max_length=2), null=True)  # for which it is news; null: for all
 
     class Meta:
         indexes = [
             models.Index(fields=["notification", "revision"], name="posting_of_notification"),
             models.Index(
                 fields=["topic", "notification"],
-                include=["seq", "revision", "posted_at"],
+                include=["seq", "revision", "posted_at", "regions"],
                 name="posting_newest_in_topic",
             ),
         ]

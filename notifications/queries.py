@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Case, Q, When
+from django.db.models.functions import Now
 
 from . import sql
 from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Subscription, Topic
@@ -57,10 +58,13 @@ class ViewerState:
     epoch: str
     entitlement_version: int
     is_kids: bool
+    languages: frozenset[str]  # none: any
+    region: str
     read_version: int
     periods: tuple[tuple[float, float], ...]  # of membership, [start, end) in seconds since 1970
     positions: dict[str, int]  # of every topic that was ever followed
     topics: dict[str, frozenset[str]]  # followed now, with the kinds wanted
+    muted: dict[str, float]  # followed topics until when, in seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class TopicChoice:
     label: str
     subscribed: bool
     kinds: tuple[str, ...]
+    muted_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +147,32 @@ def topics_for(viewer_id: int) -> list[TopicGroup]:
     for name, label in labels.items():
         for group in groups:
             if name.startswith(f"{group.prefix}:"):
-                group.topics.append(TopicChoice(name, label, name in followed, followed.get(name, ())))
+                group.topics.append(choice_of(name, label, followed))
     return groups
 
 
-def subscriptions_of(*, viewer_id: int) -> dict[str, tuple[str, ...]]:
-    """{topic: kinds} of what the viewer follows now, by name."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a viewer wants of a topic that they follow; `muted_until` is None, or still to come."""
+
+    kinds: tuple[str, ...]
+    muted_until: datetime | None
+
+
+def subscriptions_of(*, viewer_id: int) -> dict[str, Followed]:
+    """What the viewer follows now, by the topic's name."""
+    muted_until = Case(When(muted_until__gt=Now(), then="muted_until"))
     rows = Subscription.objects.filter(viewer_id=viewer_id, until_seq__isnull=True).order_by("topic__name")
-    return {name: tuple(kinds) for name, kinds in rows.values_list("topic__name", "kinds")}
+    columns = rows.annotate(muted=muted_until).values_list("topic__name", "kinds", "muted")
+    return {name: Followed(tuple(kinds), muted) for name, kinds, muted in columns}
+
+
+def choice_of(name: str, label: str, followed: Mapping[str, Followed]) -> TopicChoice:
+    """A topic with what the viewer chose."""
+    chosen = followed.get(name)
+    if chosen is None:
+        return TopicChoice(name, label, subscribed=False, kinds=())
+    return TopicChoice(name, label, subscribed=True, kinds=chosen.kinds, muted_until=chosen.muted_until)
 
 
 def viewer_state(*, viewer_id: int) -> ViewerState:
@@ -178,10 +201,13 @@ def state_from_row(row: Mapping[str, Any]) -> ViewerState:
         epoch=format_epoch(row["epoch"], row["entitlement_version"]),
         entitlement_version=row["entitlement_version"],
         is_kids=row["is_kids"],
+        languages=frozenset(row["languages"]),
+        region=row["region"],
         read_version=row["read_version"],
         periods=tuple((start, float("inf") if end is None else end) for start, end in json.loads(row["periods"])),
         positions=json.loads(row["positions"]),
         topics={name: frozenset(kinds) for name, kinds in json.loads(row["topics"]).items()},
+        muted=json.loads(row["muted"]),
     )
 
 

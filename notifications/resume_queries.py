@@ -12,6 +12,7 @@ from .models import KIDS_MAX_MATURITY
 from .queries import UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, state_from_row
 
 Held = Mapping[str, int]
+Missed = tuple[int, int | None]
 
 
 def states_of(*, viewer_ids: Sequence[int]) -> list[ViewerState | None]:
@@ -22,9 +23,12 @@ def states_of(*, viewer_ids: Sequence[int]) -> list[ViewerState | None]:
     return states
 
 
-def missed_by(*, viewers: Sequence[tuple[int, Held]], limit: int) -> list[list[tuple[int, int]]]:
-    """(notification, revision) of what each (viewer, positions held) has missed, in posting order. One query."""
-    missed: list[list[tuple[int, int]]] = [[] for _ in viewers]
+def missed_by(*, viewers: Sequence[tuple[int, Held]], limit: int) -> list[list[Missed]]:
+    """(notification, revision) of what each (viewer, positions held) has missed, in posting order. One query.
+
+    The revision is None where a card that the viewer may hold is not for them any more.
+    """
+    missed: list[list[Missed]] = [[] for _ in viewers]
     held = [json.dumps(dict(positions)) for _, positions in viewers]
     rows = _rows("missed", [viewer_id for viewer_id, _ in viewers], held, limit=limit)
     for row in sorted(rows, key=itemgetter("posted_at", "notification_id")):

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from broker.messages import Message
 
+from .commands import turn_windows
 from .events import NotificationPosted
 from .insight.flushing import flush
 from .live.posted import describe
@@ -29,7 +30,21 @@ def fan_out(message: Message) -> None:
     if notification is None or posting is None:
         logger.info("Notification %s is gone; there is nothing to push", data.notification_id)
         return
-    push_live(describe(notification, revision=data.revision, positions=data.positions, posted_at=posting.posted_at))
+    push_live(
+        describe(
+            notification,
+            revision=data.revision,
+            positions=data.positions,
+            posted_at=posting.posted_at,
+            concerns=posting.regions,
+        )
+    )
+
+
+@shared_task(name="notifications.turn_windows")
+def turn_due_windows() -> int:
+    """Post anew what has come to be out in a region, or is not any more; for the beat, every second."""
+    return turn_windows()
 
 
 @shared_task(name="notifications.send_due_deliveries")

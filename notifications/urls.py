@@ -18,5 +18,6 @@ urlpatterns = [
     path("unsubscribe/<str:token>/", outbound.unsubscribe, name="unsubscribe"),
     path("notifications/fragments/bell/", views.bell, name="bell"),
     path("notifications/fragments/follow/", views.follow, name="follow"),
+    path("notifications/mute/", views.mute, name="mute"),
     path("notifications/fragments/follow-panel/", views.follow_panel, name="follow_panel"),
 ]

@@ -1,7 +1,7 @@
 """The bell, the inbox, what to follow. Catalog's pages load what they show of it by address, as fragments."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
@@ -14,7 +14,7 @@ from accounts.requests import SignedInRequest
 
 from . import commands, queries
 from .errors import NotificationsError
-from .forms import FollowForm, ReadForm
+from .forms import MUTES, FollowForm, MuteForm, ReadForm
 from .models import Kind
 from .queries import InboxEntry, InboxPage, TopicChoice
 from .topic_choices import topic_choices
@@ -84,6 +84,22 @@ def follow(request: SignedInRequest) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def mute(request: SignedInRequest) -> HttpResponse:
+    """Mute a topic for some hours, or with 0 no longer, and tell the page."""
+    form = MuteForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseBadRequest("Say which topic, and for how many of the hours that there are to choose.")
+    hours = form.cleaned_data["hours"]
+    until = timezone.now() + timedelta(hours=hours) if hours else None
+    try:
+        commands.mute(viewer_id=request.user.pk, topic=form.cleaned_data["topic"], until=until)
+    except NotificationsError as error:
+        return HttpResponseBadRequest(str(error))
+    return HttpResponse(status=204, headers={"HX-Trigger": FOLLOW_CHANGED})
+
+
+@login_required
 @require_GET
 def follow_panel(request: SignedInRequest) -> HttpResponse:
     """Some topics with their kinds, for the page of a title."""
@@ -115,7 +131,7 @@ def _choices(request: SignedInRequest) -> list[TopicChoice]:
 
 
 def _choice_context(request: SignedInRequest) -> dict[str, object]:
-    return {"all_kinds": Kind.choices, "is_member": is_member(user_id=request.user.pk)}
+    return {"all_kinds": Kind.choices, "mutes": MUTES, "is_member": is_member(user_id=request.user.pk)}
 
 
 def _page_context(request: SignedInRequest, page: InboxPage) -> dict[str, object]:

@@ -169,6 +169,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"queue": "outbound", "expires": 5},
     },
+    "turn-windows": {
+        "task": "notifications.turn_windows",
+        "schedule": 1.0,
+        "options": {"queue": "urgent", "expires": 1},
+    },
     "prune-deliveries": {
         "task": "notifications.prune_deliveries",
         "schedule": 3600.0,

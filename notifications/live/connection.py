@@ -108,7 +108,13 @@ class Connection:
             and of.passes(posted)
             and posted.positions[topic] > self.floors.get(topic, 0)
             and self.interest.is_member_at(posted.posted_at)
+            and self.interest.hears_from(topic) <= posted.posted_at
         )
+
+    def may_lose(self, posted: Posted, topic: str) -> bool:
+        """Whether it may hold a card that is not for this viewer any more."""
+        of = self.filters.get(topic)
+        return of is not None and of.may_lose(posted) and posted.positions[topic] > self.floors.get(topic, 0)
 
     # --- what it is sent -------------------------------------------------------------------------------------------
     def offer(self, outgoing: Outgoing) -> None:

@@ -39,11 +39,17 @@ def read_revisions(revisions: Collection[tuple[int, int]]) -> dict[tuple[int, in
         return {(posted.notification, posted.revision): posted for posted in _describe(cursor.fetchall())}
 
 
-def _describe(rows: Sequence[tuple[int, int, datetime, str]]) -> list[Posted]:
+def _describe(rows: Sequence[tuple[int, int, datetime, list[str] | None, str]]) -> list[Posted]:
     notifications = Notification.objects.in_bulk({row[0] for row in rows})
     return [
-        describe(notifications[pk], revision=revision, posted_at=posted_at, positions=json.loads(positions))
-        for pk, revision, posted_at, positions in rows
+        describe(
+            notifications[pk],
+            revision=revision,
+            posted_at=posted_at,
+            concerns=concerns,
+            positions=json.loads(positions),
+        )
+        for pk, revision, posted_at, concerns, positions in rows
         if pk in notifications
     ]
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
-from notifications.models import KIDS_MAX_MATURITY
 from notifications.queries import ReadNews, ViewerState
 
 from . import metrics
@@ -143,14 +142,14 @@ class Hub:
     def _plan(self, release: Release, broadcast: Broadcast) -> None:
         """Decide who gets a release. Each gets it once, whatever the topics it came by."""
         posted = release.posted
-        if posted.has_expired():
+        is_over = posted.has_expired()
+        if is_over:
             metrics.expired.inc()
-            return
         for connection in self._index.resuming(release):
             self._keep(connection, release)
-        if _may_have_to_go(posted):
-            broadcast.reset(self._index.children(release))
-        broadcast.add(posted, self._repeats.pass_over(posted, self._index.receivers(release)))
+        receivers = set() if is_over else self._index.receivers(release)
+        broadcast.reset(self._index.losing(release) - receivers)
+        broadcast.add(posted, self._repeats.pass_over(posted, receivers))
 
     async def _send(self, broadcast: Broadcast) -> None:
         """Write; let other work in after every few.
@@ -183,13 +182,13 @@ class Hub:
     def _catch_up(self, connection: Connection, release: Release) -> None:
         """Give a connection what was kept for it."""
         posted = release.posted
-        if any(connection.wants(posted, topic) for topic in release.topics):
+        if not posted.has_expired() and any(connection.wants(posted, topic) for topic in release.topics):
             if self._repeats.pass_over(posted, {connection}):
                 connection.offer(posted.frame)
                 connection.await_ack((posted,))
                 metrics.pushed.inc()
                 tally.note(Stage.PUSHED, posted.notification, (connection.identity.viewer_id,))
-        elif _may_have_to_go(posted) and connection.interest is not None and connection.interest.is_kids:
+        elif any(connection.may_lose(posted, topic) for topic in release.topics):
             self.reset(connection, "entitlement")
 
     # --- other news ------------------------------------------------------------------------------------------------
@@ -225,11 +224,6 @@ class Hub:
         """Reset every connection: the database is another one."""
         for connection in list(self.connections):
             self.reset(connection, reason)
-
-
-def _may_have_to_go(posted: Posted) -> bool:
-    """Whether a card that a child has on screen may just have been rated for adults."""
-    return posted.revision > 1 and posted.maturity > KIDS_MAX_MATURITY
 
 
 async def _a_few_at_a_time(connections: Iterable[Connection]) -> AsyncIterator[Sequence[Connection]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from .connection import Connection
-from .interest import NO_PERIOD, Filter
+from .interest import NEVER_MUTED, NO_PERIOD, Filter
 from .order import Release
 from .posted import Posted
 
@@ -12,8 +12,8 @@ class Group:
     """Connections that follow one topic through one filter.
 
     A posting within the group's bounds is wanted by all of them or by none, so that nobody is asked. The bounds are
-    what all have in common: members at the time of posting, and further back in the topic than this. Outside of
-    them, for instance when the first of many memberships has ended, each is asked (`Connection.wants`).
+    what all have in common: members at the time of posting, no mute, and further back in the topic than this.
+    Outside of them, for instance when the first of many memberships has ended, each is asked (`Connection.wants`).
     """
 
     __slots__ = ("_end", "_floor", "_start", "connections")
@@ -41,13 +41,13 @@ class Group:
 
     def _narrow(self, connection: Connection, topic: str) -> None:
         start, end = connection.period
-        self._start = max(self._start, start)
+        self._start = max(self._start, start, _hears_from(connection, topic))
         self._end = min(self._end, end)
         self._floor = max(self._floor, connection.floors.get(topic, 0))
 
 
 class Audience:
-    """All who follow one topic. Those who are no members just now have groups of their own, outside of all bounds."""
+    """All who follow one topic. Those who are no members just now, or mute it, have groups of their own."""
 
     __slots__ = ("groups", "resuming")
 
@@ -81,7 +81,12 @@ class Audience:
 
 
 def _key(connection: Connection, topic: str) -> tuple[Filter, bool]:
-    return connection.filters[topic], connection.period is not NO_PERIOD
+    hears = connection.period is not NO_PERIOD and _hears_from(connection, topic) == NEVER_MUTED
+    return connection.filters[topic], hears
+
+
+def _hears_from(connection: Connection, topic: str) -> float:
+    return NEVER_MUTED if connection.interest is None else connection.interest.hears_from(topic)
 
 
 class Index:
@@ -117,9 +122,11 @@ class Index:
         groups = self._groups(release)
         return set().union(*(group.wanting(posted, topic) for topic, of, group in groups if of.passes(posted)))
 
-    def children(self, release: Release) -> set[Connection]:
-        """Those in the topics of a release who see with a child's profile."""
-        return set().union(*(group.connections for _, of, group in self._groups(release) if of.is_kids))
+    def losing(self, release: Release) -> set[Connection]:
+        """Those who may hold a card that is not for them any more, if they do not get it anew."""
+        posted = release.posted
+        groups = [(topic, group) for topic, of, group in self._groups(release) if of.may_lose(posted)]
+        return {one for topic, group in groups for one in group.connections if one.may_lose(posted, topic)}
 
     def resuming(self, release: Release) -> set[Connection]:
         """Those in the topics of a release who are about to resume."""

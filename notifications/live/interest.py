@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from sys import intern
 from typing import Self
 
@@ -12,6 +12,8 @@ from notifications.queries import ViewerState
 from .posted import Posted
 
 Period = tuple[float, float]  # [start, end) in seconds since 1970
+NEVER_MUTED = float("-inf")
+_NOTHING: Mapping[str, float] = {}
 NO_PERIOD: Period = (float("inf"), float("inf"))  # it never begins, nor ends
 
 
@@ -25,11 +27,29 @@ class Filter:
     """
 
     kinds: frozenset[str]
-    is_kids: bool
+    is_kids: bool = False
+    languages: frozenset[str] = frozenset()  # none: any
+    region: str = ""
 
     def passes(self, posted: Posted) -> bool:
-        """Whether a posting is for those who have this filter, if they are members and came before it."""
-        return posted.kind in self.kinds and (posted.maturity <= KIDS_MAX_MATURITY or not self.is_kids)
+        """Whether a posting is for those who have this filter, if they are members and came before it.
+
+        But for the kinds it is `sql/_suits.sql`.
+        """
+        return (
+            posted.kind in self.kinds
+            and (posted.maturity <= KIDS_MAX_MATURITY or not self.is_kids)
+            and (not posted.languages or not self.languages or not posted.languages.isdisjoint(self.languages))
+            and (posted.regions is None or self.region in posted.regions)
+        )
+
+    def may_lose(self, posted: Posted) -> bool:
+        """Whether those who have this filter may hold a card that is not for them any more: `sql/_may_hide.sql`."""
+        return (
+            posted.changes_audience
+            and posted.kind in self.kinds
+            and (posted.concerns is None or self.region in posted.concerns)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +57,20 @@ class Interest:
     """A viewer's entitlement, as of a version."""
 
     entitlement_version: int
-    is_kids: bool
     periods: tuple[Period, ...]  # of membership
     filters: Mapping[str, Filter]  # of the topics followed
+    muted: Mapping[str, float]  # of these, until when
 
     @classmethod
     def of(cls, state: ViewerState) -> Self:
         """From what the database says; names and filters are shared by all connections of the process."""
-        filters = {intern(topic): _shared(Filter(kinds, state.is_kids)) for topic, kinds in state.topics.items()}
-        return cls(state.entitlement_version, state.is_kids, state.periods, filters)
+        profile = (state.is_kids, state.languages, state.region)
+        filters = {intern(topic): _shared(Filter(kinds, *profile)) for topic, kinds in state.topics.items()}
+        return cls(state.entitlement_version, state.periods, filters, state.muted or _NOTHING)
+
+    def hears_from(self, topic: str) -> float:
+        """From when on what is posted to `topic` reaches the viewer, as far as a mute is concerned."""
+        return self.muted.get(topic, NEVER_MUTED)
 
     def period_at(self, moment: float) -> Period:
         """The membership period that contains `moment` (seconds since 1970), or `NO_PERIOD`."""
@@ -56,7 +81,7 @@ class Interest:
         return self.period_at(moment) is not NO_PERIOD
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _shared(filter_: Filter) -> Filter:
-    """The one filter that equals this one; there are few, as there are few kinds and profiles."""
+    """The one filter that equals this one; there are few, as there are few kinds, languages and regions."""
     return filter_

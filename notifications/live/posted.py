@@ -1,7 +1,7 @@
 """What the hubs are told: one revision of a notification, with all the places at which it was posted."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
@@ -11,13 +11,17 @@ from notifications.models import Notification
 from .frames import Frame
 from .protocol import NotificationFrame
 
+_SETS = ("languages", "regions", "concerns")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Posted:
     """One revision's postings: all seqs were drawn under the same locks, so they are released together or not at all.
 
     `frame` is made once for every receiver in every process. It holds the newest state, which is
-    that of revision `shown`: later than `revision` when the notification has been revised meanwhile.
+    that of revision `shown`: later than `revision` when the notification has been revised meanwhile. `languages` and
+    `regions` are those it is for (empty, None: all); `concerns`, the regions for which the posting is news. It
+    `changes_audience` when, by this revision or a later one, the notification came to be meant for others.
     """
 
     notification: int
@@ -26,6 +30,10 @@ class Posted:
     positions: Mapping[str, int]
     kind: str
     maturity: int
+    languages: frozenset[str] = frozenset()
+    regions: frozenset[str] | None = None
+    concerns: frozenset[str] | None = None
+    changes_audience: bool = False
     posted_at: float  # seconds since 1970
     expires_at: float | None
     frame: Frame
@@ -37,17 +45,27 @@ class Posted:
     def to_message(self) -> dict[str, Any]:
         """As a message for the channel layer."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {"type": "live.posted", **values, "frame": self.frame.text}
+        sets = {name: None if values[name] is None else sorted(values[name]) for name in _SETS}
+        return {"type": "live.posted", **values, **sets, "frame": self.frame.text}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """From a message of the channel layer."""
         values = {name: value for name, value in message.items() if name != "type"}
-        return cls(**values | {"frame": Frame(message["frame"])})
+        sets = {name: None if message[name] is None else frozenset(message[name]) for name in _SETS}
+        return cls(**values | sets | {"frame": Frame(message["frame"])})
 
 
-def describe(notification: Notification, *, revision: int, positions: Mapping[str, int], posted_at: datetime) -> Posted:
-    """`notification`, as it is now, at the places where `revision` of it was posted."""
+def describe(
+    notification: Notification,
+    *,
+    revision: int,
+    positions: Mapping[str, int],
+    posted_at: datetime,
+    concerns: Collection[str] | None,
+) -> Posted:
+    """`notification`, as it is now, at the places where `revision` of it was posted as news for `concerns`."""
+    regions, news = notification.regions, None if concerns is None else frozenset(concerns)
     return Posted(
         notification=notification.pk,
         revision=revision,
@@ -55,6 +73,10 @@ def describe(notification: Notification, *, revision: int, positions: Mapping[st
         positions=dict(positions),
         kind=notification.kind,
         maturity=notification.maturity,
+        languages=frozenset(notification.languages or ()),
+        regions=news if regions is None else frozenset(regions) & (news if news is not None else frozenset(regions)),
+        concerns=news,
+        changes_audience=1 < revision <= notification.audience_revision,
         posted_at=posted_at.timestamp(),
         expires_at=notification.expires_at.timestamp() if notification.expires_at else None,
         frame=Frame.of(_frame(notification, positions)),

@@ -113,13 +113,18 @@ def _complete(begun: Sequence[tuple[int, Snapshot]]) -> Iterator[Snapshot]:
         return
     limit: int = settings.LIVE_MAX_MISSING
     missed = missed_by(viewers=[(viewer_id, snapshot.start) for viewer_id, snapshot in begun], limit=limit + 1)
-    posted = read_revisions({revision for revisions in missed if len(revisions) <= limit for revision in revisions})
+    posted = read_revisions(
+        {(pk, revision) for each in missed if len(each) <= limit for pk, revision in each if revision is not None}
+    )
     reads = read_news_of(viewer_ids=[viewer_id for viewer_id, _ in begun])
     for (_, snapshot), revisions, news in zip(begun, missed, reads, strict=True):
         if len(revisions) > limit:
             yield Snapshot(snapshot.state, objection="too-many")
+        elif any(revision is None for _, revision in revisions):
+            yield Snapshot(snapshot.state, objection="entitlement")
         else:
-            yield Snapshot(snapshot.state, snapshot.start, [posted[revision] for revision in revisions], news)
+            shown = [posted[pk, revision] for pk, revision in revisions if revision is not None]
+            yield Snapshot(snapshot.state, snapshot.start, shown, news)
 
 
 def _objection(frame: Resume, state: ViewerState) -> ResetReason | None:

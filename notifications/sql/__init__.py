@@ -26,9 +26,12 @@ def load_for_many(name: str) -> str:
 
 
 def _fragment(include: re.Match[str]) -> str:
-    """A fragment's text; its first line `-- fragment(a, b)` names the aliases that the arguments replace."""
+    """A fragment's text; its first line `-- fragment(a, b)` names the aliases that the arguments replace.
+
+    They are replaced where a column follows, and in the arguments of fragments within the fragment.
+    """
     declaration, _, text = (_FOLDER / f"_{include['name']}.sql").read_text().partition("\n")
     parameters = re.findall(r"\w+", declaration.partition("(")[2])
     for parameter, argument in zip(parameters, re.findall(r"\w+", include["arguments"]), strict=True):
-        text = re.sub(rf"\b{parameter}\.", f"{argument}.", text)
+        text = re.sub(rf"\b{parameter}(?=\.|, \w+[,)]|\) \*/)", argument, text)
     return _INCLUDE.sub(_fragment, text).strip()

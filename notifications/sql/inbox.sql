@@ -5,7 +5,7 @@ WITH chosen AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT DISTINCT p.notification_id
         FROM (
-            SELECT topic_id, seq, notification_id, posted_at
+            SELECT topic_id, seq, notification_id, posted_at, regions
             FROM notifications_posting
             WHERE topic_id = s.topic_id AND notification_id < %(before)s
             ORDER BY notification_id DESC

@@ -5,7 +5,9 @@ WITH wanted AS (
     JOIN notifications_topic t ON t.name = wanted.topic
     JOIN notifications_posting p ON p.topic_id = t.id AND p.seq BETWEEN wanted.low AND wanted.high
 )
-SELECT p.notification_id, p.revision, max(p.posted_at) AS posted_at, jsonb_object_agg(t.name, p.seq) AS positions
+SELECT
+    p.notification_id, p.revision, max(p.posted_at) AS posted_at, max(p.regions) AS concerns,
+    jsonb_object_agg(t.name, p.seq) AS positions
 FROM wanted
 JOIN notifications_posting p ON p.notification_id = wanted.notification_id AND p.revision = wanted.revision
 JOIN notifications_topic t ON t.id = p.topic_id

@@ -3,6 +3,8 @@ SELECT
     (SELECT value FROM notifications_epoch WHERE id = 1) AS epoch,
     COALESCE(profile.entitlement_version, 0) AS entitlement_version,
     COALESCE(profile.is_kids, FALSE) AS is_kids,
+    COALESCE(profile.languages, '{}') AS languages,
+    COALESCE(profile.region, '') AS region,
     COALESCE((SELECT version FROM notifications_readstate r WHERE r.viewer_id = u.id), 0) AS read_version,
     COALESCE((
         SELECT jsonb_agg(jsonb_build_array(
@@ -24,7 +26,12 @@ SELECT
         SELECT jsonb_object_agg(t.name, to_jsonb(s.kinds))
         FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
         WHERE s.viewer_id = u.id AND s.until_seq IS NULL
-    ), '{}') AS topics
+    ), '{}') AS topics,
+    COALESCE((
+        SELECT jsonb_object_agg(t.name, extract(epoch FROM s.muted_until)::float8)
+        FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
+        WHERE s.viewer_id = u.id AND s.until_seq IS NULL AND s.muted_until > now() - interval '1 hour'
+    ), '{}') AS muted
 FROM accounts_user u
 LEFT JOIN accounts_viewerprofile profile ON profile.user_id = u.id
 WHERE u.id = %(viewer_id)s

@@ -110,13 +110,16 @@ def test_a_profile_changes_where_it_is_told_to_and_says_so() -> None:
     user = a_user()
     before = entitlement(user)
 
-    profile = update_profile(user=user, time_zone="Europe/Vienna", is_kids=True, name="Ada")
+    profile = update_profile(user=user, time_zone="Europe/Vienna", is_kids=True, name="Ada", region="AT")
 
-    assert (profile.time_zone, profile.is_kids, profile.language) == ("Europe/Vienna", True, "en")
+    assert (profile.time_zone, profile.is_kids, profile.languages) == ("Europe/Vienna", True, [])
+    assert profile.region == "AT"
     assert profile.entitlement_version == before + 1
     assert User.objects.get(pk=user.pk).name == "Ada"
-    with pytest.raises(InvalidProfile):
-        update_profile(user=user, time_zone="Moon/Tycho")
+    assert update_profile(user=user, languages=["fr", "de", "fr"]).languages == ["de", "fr"]
+    for unknown in ({"time_zone": "Moon/Tycho"}, {"languages": ["de", "tlh"]}, {"region": "XX"}):
+        with pytest.raises(InvalidProfile):
+            update_profile(user=user, **unknown)
 
 
 def test_a_token_works_until_it_is_revoked_and_is_not_stored() -> None:

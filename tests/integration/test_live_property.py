@@ -6,7 +6,9 @@ import json
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from accounts.commands import end_membership, start_membership, update_profile
 from accounts.queries import is_member
-from notifications.commands import mark_read, revise_notification, subscribe, unsubscribe
+from notifications.commands import mark_read, mute, revise_notification, subscribe, turn_windows, unsubscribe
+from notifications.errors import NotFollowed
 from notifications.events import notification_posted
 from notifications.live import batching, healing, push, tick
 from notifications.live.auth import credential
@@ -38,6 +41,26 @@ from .notifications_support import a_viewer, post
 pytestmark = pytest.mark.django_db(transaction=True)
 _runs = itertools.count(1)
 _thread = ThreadPoolExecutor(1)
+LANGUAGES = ["de", "fr"]
+REGIONS = ["AT", "JP"]
+PAST, NOW = "2020-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00"
+FUTURE = "2090-01-01T00:00:00+00:00"
+WINDOWS = st.lists(
+    st.fixed_dictionaries(
+        {"region": st.sampled_from(REGIONS), "from": st.sampled_from([None, FUTURE]), "until": st.just(FUTURE)}
+    ),
+    unique_by=lambda window: window["region"],
+    max_size=2,
+)
+AUDIENCES = st.fixed_dictionaries(
+    {},
+    optional={
+        "maturity": st.sampled_from([0, 12]),
+        "languages": st.lists(st.sampled_from(LANGUAGES), unique=True, max_size=2),
+        "windows": WINDOWS,
+        "expires_at": st.sampled_from([None, datetime.fromisoformat(PAST), datetime.fromisoformat(FUTURE)]),
+    },
+)
 TOKEN = 0  # the tick is told below that this one is good
 
 
@@ -119,7 +142,7 @@ class Tab:
 
     def take(self, frame: dict[str, Any]) -> None:
         held = self.cards.get(frame["id"])
-        assert held is None or frame["revision"] >= held.revision, "a step back"
+        assert held is None or frame["revision"] > held.revision, "a step back, or a repeat"
         if held is None or frame["revision"] > held.revision:
             positions = {topic: seq for topic, seq in frame["positions"].items() if topic in self.positions}
             self.cards[frame["id"]] = Card(frame["revision"], frame["title"], frame["recalled"], False, positions)
@@ -132,6 +155,11 @@ class Tab:
     def advance(self, positions: dict[str, int]) -> None:
         for topic in self.positions.keys() & positions.keys():
             self.positions[topic] = max(self.positions[topic], positions[topic])
+
+
+def edge(card: Notification, region: str) -> str:
+    """Which edge of a region's window is next: it closes when it is open."""
+    return "until" if region in (card.regions or ()) else "from"
 
 
 class Walk(RuleBasedStateMachine):
@@ -174,22 +202,47 @@ class Walk(RuleBasedStateMachine):
             fan_out(message)
         self.hints += sent
 
-    @rule(chosen=st.sets(st.integers(0, 2), min_size=1), maturity=st.sampled_from([0, 0, 12]))
-    def publish(self, chosen: set[int], maturity: int) -> None:
+    @rule(chosen=st.sets(st.integers(0, 2), min_size=1), audience=AUDIENCES)
+    def publish(self, chosen: set[int], audience: dict[str, Any]) -> None:
         subject = f"release:run{self.run_number}-{len(self.subjects)}"
         self.subjects.append(subject)
-        self.tell(post(subject, *(self.topics[n] for n in sorted(chosen)), subject=subject, maturity=maturity))
+        self.tell(post(subject, *(self.topics[n] for n in sorted(chosen)), subject=subject, **audience))
 
     @rule(number=st.integers(0, 99), recalled=st.booleans())
     def change(self, number: int, recalled: bool) -> None:
+        self.revise(number, recalled=recalled)
+
+    @rule(number=st.integers(0, 99), audience=AUDIENCES)
+    def change_for_whom_it_is(self, number: int, audience: dict[str, Any]) -> None:
+        self.revise(number, **audience)
+
+    def revise(self, number: int, **changes: Any) -> None:
         if self.subjects:
             subject = self.subjects[number % len(self.subjects)]
             version = Notification.objects.get(subject=subject).subject_version + 1
             changed = revise_notification(
-                subject=subject, subject_version=version, title=f"{subject} {version}", recalled=recalled
+                subject=subject, subject_version=version, title=f"{subject} {version}", **changes
             )
             assert changed is not None
             self.tell(changed)
+
+    @rule(number=st.integers(0, 99), region=st.sampled_from(REGIONS))
+    def a_window_opens_or_closes(self, number: int, region: str) -> None:
+        """Time passes for one window: it is moved to where it turns now."""
+        if self.subjects:
+            card = Notification.objects.get(subject=self.subjects[number % len(self.subjects)])
+            moved = [
+                dict.fromkeys(("from", "until")) | {"region": window["region"], edge(card, region): NOW}
+                if window["region"] == region
+                else window
+                for window in card.windows or ()
+            ]
+            revision, now = card.revision, datetime.now(UTC)
+            Notification.objects.filter(pk=card.pk).update(windows=moved or None, turns_at=now)
+            turn_windows()
+            card.refresh_from_db()
+            if card.revision > revision:
+                self.tell(card)
 
     @rule(number=st.integers(0, 99), again=st.booleans())
     def a_hint_arrives(self, number: int, again: bool) -> None:
@@ -214,9 +267,18 @@ class Walk(RuleBasedStateMachine):
         change = end_membership if is_member(user_id=self.viewer.pk) else start_membership
         change(user=self.viewer)
 
-    @rule(is_kids=st.booleans())
-    def change_profile(self, is_kids: bool) -> None:
-        update_profile(user=self.viewer, is_kids=is_kids)
+    @rule(number=st.integers(0, 2), until=st.sampled_from([None, datetime.fromisoformat(FUTURE)]))
+    def mute_or_not(self, number: int, until: datetime | None) -> None:
+        with suppress(NotFollowed):
+            mute(viewer_id=self.viewer.pk, topic=self.topics[number], until=until)
+
+    @rule(
+        is_kids=st.booleans(),
+        languages=st.sets(st.sampled_from(LANGUAGES)),
+        region=st.sampled_from(["", *REGIONS]),
+    )
+    def change_profile(self, is_kids: bool, languages: set[str], region: str) -> None:
+        update_profile(user=self.viewer, is_kids=is_kids, languages=languages, region=region)
 
     @rule(number=st.integers(0, 99))
     def read_one(self, number: int) -> None:

@@ -22,12 +22,13 @@ def caller(user: User) -> Client:
 def test_topics_and_subscriptions_say_what_is_followed() -> None:
     api = caller(a_viewer())
 
+    followed = {"kinds": ["episode"], "muted_until": None}
     put = api.put(f"/api/v1/subscriptions/{MOVIES}", {"kinds": ["episode"]}, content_type="application/json")
-    assert (put.status_code, put.json()) == (200, {"topic": MOVIES, "kinds": ["episode"]})
+    assert (put.status_code, put.json()) == (200, {"topic": MOVIES} | followed)
 
-    assert api.get("/api/v1/subscriptions").json() == [{"topic": MOVIES, "kinds": ["episode"]}]
+    assert api.get("/api/v1/subscriptions").json() == [{"topic": MOVIES} | followed]
     (movies,) = [t for t in api.get("/api/v1/topics").json()[0]["topics"] if t["name"] == MOVIES]
-    assert movies == {"name": MOVIES, "label": "Movies", "subscribed": True, "kinds": ["episode"]}
+    assert movies == {"name": MOVIES, "label": "Movies", "subscribed": True} | followed
 
     assert api.delete(f"/api/v1/subscriptions/{MOVIES}").status_code == 204
     assert api.delete(f"/api/v1/subscriptions/{MOVIES}").status_code == 204
@@ -53,6 +54,21 @@ def test_kinds_that_are_not_are_refused_by_name(kinds: list[str]) -> None:
     answer = api.put(f"/api/v1/subscriptions/{MOVIES}", {"kinds": kinds}, content_type="application/json")
 
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-kinds")
+
+
+def test_a_topic_is_muted_and_heard_of_again() -> None:
+    api = caller(a_viewer())
+    api.put(f"/api/v1/subscriptions/{MOVIES}")
+    address, until = f"/api/v1/subscriptions/{MOVIES}/mute", "2090-01-01T00:00:00Z"
+
+    assert api.put(address, {"until": until}, content_type="application/json").json()["muted_until"] == until
+    assert api.get("/api/v1/subscriptions").json()[0]["muted_until"] == until
+    assert api.delete(address).json()["muted_until"] is None
+
+    over = api.put(address, {"until": "2020-01-01T00:00:00Z"}, content_type="application/json")
+    assert (over.status_code, over.json()["type"]) == (422, "/problems/invalid-mute")
+    stranger = api.delete("/api/v1/subscriptions/studio:aurora/mute")
+    assert (stranger.status_code, stranger.json()["type"]) == (422, "/problems/invalid-mute")
 
 
 def test_the_inbox_is_paged_and_read() -> None:

@@ -66,10 +66,13 @@ class Client:
             epoch="1.1",
             entitlement_version=1,
             is_kids=is_kids,
+            languages=frozenset(),
+            region="",
             read_version=0,
             periods=periods,
             positions=dict(positions),
             topics=dict.fromkeys(positions, kinds),
+            muted={},
         )
         self.hub.settle(self.connection, state)
         return self
@@ -217,7 +220,7 @@ def test_a_card_that_was_just_rated_for_adults_resets_children_alone() -> None:
         adult, child = Client(hub).live(), Client(hub).live(is_kids=True)
         reading = Client(hub)
         reading.begin_resume()
-        hub.accept(posted("rated anew", {MOVIES: 1}, revision=2, shown=2, maturity=16))
+        hub.accept(posted("rated anew", {MOVIES: 1}, revision=2, shown=2, maturity=16, changes_audience=True))
         await until_delivered(hub)
         reading.settle({MOVIES: 0}, is_kids=True)
         assert adult.wire.titles == ["rated anew"]
