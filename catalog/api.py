@@ -7,7 +7,8 @@ from ninja import File, Router, Status
 from ninja.files import UploadedFile
 
 from accounts.api import ProblemDetail, idempotent
-from accounts.models import ApiToken, User
+from accounts.models import User
+from accounts.permissions import studio_of_token
 
 from . import commands
 from .api_schemas import AssetOut, RecallIn, ReleaseChanges, ReleaseIn, ReleaseOut, ScheduleIn, asset_out, release_out
@@ -107,12 +108,6 @@ def _user(request: HttpRequest) -> User:
     return request.user
 
 
-def _token_studio(request: HttpRequest) -> str:
-    """The slug of the one studio that the token is for, or nothing."""
-    caller = getattr(request, "auth", None)
-    return caller.studio_slug if isinstance(caller, ApiToken) else ""
-
-
 def _check_scope(request: HttpRequest, release_id: UUID) -> None:
     """Raise `NotFound`, or `NotAllowed` for another studio than the user's and the token's."""
     release = release_for(user=_user(request), release_id=release_id)
@@ -120,14 +115,14 @@ def _check_scope(request: HttpRequest, release_id: UUID) -> None:
 
 
 def _check_token(request: HttpRequest, slug: str) -> None:
-    own = _token_studio(request)
+    own = studio_of_token(request)
     if own and own != slug:
         raise NotAllowed(f"This token is for the studio {own!r} alone.")
 
 
 def _studio(request: HttpRequest, slug: str) -> Studio:
     """The studio that is meant. Raises `NotFound`, `NotAllowed`, or `InvalidRelease` when it is not clear."""
-    slug = slug or _token_studio(request)
+    slug = slug or studio_of_token(request)
     if slug:
         _check_token(request, slug)
         return studio_of(user=_user(request), slug=slug)[0]

@@ -21,6 +21,7 @@ studio_urls: list[URLPattern | URLResolver] = [
     path("titles/", studio.titles, name="studio_titles"),
     path("titles/new/", studio.title_new, name="studio_title_new"),
     path("titles/<slug:title>/", studio.title_edit, name="studio_title"),
+    path("analytics/", studio.analytics, name="studio_analytics"),
     path("team/", studio.team, name="studio_team"),
     path("tokens/", studio.tokens, name="studio_tokens"),
     path("tokens/<int:token_id>/revoke/", studio.token_revoke, name="studio_token_revoke"),

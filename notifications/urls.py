@@ -3,6 +3,7 @@
 from django.urls import path
 
 from . import views
+from .insight import views as insight
 from .outbound import views as outbound
 
 urlpatterns = [
@@ -20,4 +21,6 @@ urlpatterns = [
     path("notifications/fragments/follow/", views.follow, name="follow"),
     path("notifications/mute/", views.mute, name="mute"),
     path("notifications/fragments/follow-panel/", views.follow_panel, name="follow_panel"),
+    path("notifications/fragments/insight/", insight.insight, name="insight"),
+    path("notifications/fragments/insights/", insight.insights, name="insights"),
 ]

@@ -10,6 +10,7 @@ from catalog.api import router as catalog_router
 from catalog.guide_api import router as guide_router
 from catalog.ingest_api import router as ingest_router
 from notifications.api import router as notifications_router
+from notifications.insight.api import router as insight_router
 from notifications.outbound.api import router as outbound_router
 from notifications.outbound.preferences_api import router as preferences_router
 
@@ -24,6 +25,7 @@ api = NinjaAPI(
 register_problem_handlers(api)
 api.add_router("", catalog_router)
 api.add_router("", notifications_router)
+api.add_router("", insight_router)
 api.add_router("", guide_router)
 api.add_router("", ingest_router)
 api.add_router("", outbound_router)

@@ -93,6 +93,13 @@ def title_edit(request: SignedInRequest, desk: Desk, *, title: str) -> HttpRespo
     return render(request, "studio/title_form.html", context, status=422 if form.errors else 200)
 
 
+@require_safe
+@studio_page
+def analytics(request: SignedInRequest, desk: Desk) -> HttpResponse:
+    """How far the studio's latest releases came, as notifications tell it."""
+    return render(request, "studio/analytics.html", {"studio": desk.studio})
+
+
 @require_http_methods(["GET", "POST"])
 @studio_page
 def team(request: SignedInRequest, desk: Desk) -> HttpResponse:

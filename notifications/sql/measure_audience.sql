@@ -1,9 +1,9 @@
--- Counts whom a notification was for: who follows one of its topics for its kind (routed), and who of them finds it in
--- the inbox (posted). One pass over the followers, whatever became of them since.
+-- Counts whom a notification was for, at its newest revision: who follows one of its topics for its kind (routed), and
+-- whom of them it reaches (posted). One pass over the followers, whatever became of them since.
 WITH followers AS (
     SELECT s.viewer_id, bool_or(/* reaches(n, p, s) */) AS is_reached
     FROM notifications_posting p
-    JOIN notifications_notification n ON n.id = p.notification_id
+    JOIN notifications_notification n ON n.id = p.notification_id AND n.revision = p.revision
     JOIN notifications_topic t ON t.id = p.topic_id AND t.name NOT LIKE 'viewer:%%'
     JOIN notifications_subscription s ON s.topic_id = p.topic_id
     WHERE p.notification_id = %(notification)s
@@ -12,11 +12,9 @@ WITH followers AS (
       AND n.kind = ANY (s.kinds)
     GROUP BY s.viewer_id
 ), counted AS (
-    SELECT
-        count(*) AS routed,
-        count(*) FILTER (WHERE f.is_reached AND u.is_active) AS posted
+    SELECT count(*) AS routed, count(*) FILTER (WHERE f.is_reached) AS posted
     FROM followers f
-    JOIN accounts_user u ON u.id = f.viewer_id
+    JOIN accounts_user u ON u.id = f.viewer_id AND u.is_active
 )
 INSERT INTO notifications_reach (notification_id, stage, viewers)
 SELECT n.id, told.stage, told.viewers

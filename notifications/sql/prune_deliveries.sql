@@ -4,7 +4,7 @@ WITH gone AS (
     WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM notifications_delivery WHERE finished_at < now() - %(retention)s::interval LIMIT %(limit)s
     ))
-    RETURNING notification_id, channel, state, attempts - (state = 'sent')::int AS failures
+    RETURNING notification_id, channel, state, GREATEST(attempts - (state = 'sent')::int, 0) AS failures
 ), summed AS (
     INSERT INTO notifications_pastdeliveries AS past (notification_id, channel, state, deliveries, failures)
     SELECT notification_id, channel, state, count(*), sum(failures)

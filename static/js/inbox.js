@@ -1,6 +1,7 @@
 // Bell, drawer and inbox page: what the live connection tells, shown; what the viewer reads, told.
 import { Live } from "./live.js";
 import { fill, fromTemplate, inWords, post } from "./page.js";
+import { Seen } from "./seen.js";
 import { removeToast, showToast } from "./toasts.js";
 
 const READ_URL = "/notifications/read/";
@@ -71,7 +72,7 @@ function insert(list, notification) {
   day.after(entry);
 }
 
-function showNotification(live, notification) {
+function showNotification(live, seen, notification) {
   const known = [...entriesOf(notification.id)];
   const wasUnread = known.some((entry) => entry.classList.contains("is-unread"));
   for (const entry of known) draw(entry, notification);
@@ -82,7 +83,7 @@ function showNotification(live, notification) {
   else showToast(notification, read);
   if (notification.revision > 1) live.askUnread();
   else if (!wasUnread && !notification.missed) showUnread(unread + 1);
-  live.ack(notification.positions);
+  seen.card(notification.positions);
 }
 
 function markRead(entry) {
@@ -130,6 +131,13 @@ function listenToReader() {
   });
 }
 
+function listenToEyes(seen) {
+  const page = document.querySelector(".inbox[data-entries]");
+  if (page) seen.list(page);
+  page?.addEventListener("htmx:afterSettle", () => seen.list(page));
+  document.addEventListener("toggle", (event) => event.target.id === "drawer" && event.newState === "open" && seen.list(event.target), true);
+}
+
 // --- The connection --------------------------------------------------------------------------------------------------
 const RETRY_BELL = 3000; // milliseconds
 
@@ -137,9 +145,10 @@ export function startInbox() {
   if (!("signedIn" in document.body.dataset)) return;
   const bell = document.getElementById("bell");
   const live = new Live(`${location.origin.replace(/^http/, "ws")}/ws/live/`);
+  const seen = new Seen(live);
   live.addEventListener("state", (event) => showState(event.detail));
   live.addEventListener("unread", (event) => showUnread(event.detail));
-  live.addEventListener("notification", (event) => showNotification(live, event.detail));
+  live.addEventListener("notification", (event) => showNotification(live, seen, event.detail));
   live.addEventListener("read", (event) => showRead(event.detail));
   live.addEventListener("reset", () => window.htmx.trigger(bell, "reload"));
   bell.addEventListener("htmx:beforeSwap", () => {
@@ -156,4 +165,5 @@ export function startInbox() {
     bell.addEventListener(failure, () => setTimeout(() => window.htmx.trigger(bell, "reload"), RETRY_BELL * (1 + Math.random())));
   }
   listenToReader();
+  listenToEyes(seen);
 }

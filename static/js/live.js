@@ -44,9 +44,9 @@ export class Live extends EventTarget {
     else if (!this.#socket) this.#connect();
   }
 
-  /** Say what was shown. */
-  ack(positions) {
-    this.#send({ type: "ack", positions });
+  /** Say what was shown: of what came live, all up to `positions`; of a list, `ids`. False while not connected. */
+  ack(positions, ids) {
+    return this.#state === "connected" && this.#send({ type: "ack", positions, ids });
   }
 
   /** Ask how many are unread. */
@@ -111,7 +111,9 @@ export class Live extends EventTarget {
   }
 
   #send(frame) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
   }
 
   #receive(frame) {

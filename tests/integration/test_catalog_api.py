@@ -203,7 +203,11 @@ def test_the_description_names_every_call_and_its_refusals() -> None:
 
     paths = {path.removeprefix("/api/v1") for path in description["paths"] if "releases" in path}
     one = "/releases/{release_id}"
-    assert paths == {"/releases", one, *(f"{one}/{name}" for name in ("asset", "publish", "schedule", "recall"))}
+    assert paths == {
+        "/releases",
+        one,
+        *(f"{one}/{name}" for name in ("asset", "insight", "publish", "schedule", "recall")),
+    }
     publish = description["paths"][f"/api/v1{one}/publish"]["post"]
     assert {"202", "403", "404", "409"} <= set(publish["responses"])
     assert "already-published" in publish["description"]

@@ -25,7 +25,7 @@ def signed_in(user: User, **options: bool) -> Client:
 
 
 def pages_of(studio: Studio, release: Release) -> Iterator[str]:
-    for page in ("", "releases/", "releases/new/", "titles/", "titles/new/", "team/", "tokens/"):
+    for page in ("", "releases/", "releases/new/", "titles/", "titles/new/", "analytics/", "team/", "tokens/"):
         yield f"/studio/{studio.slug}/{page}"
     for page in ("", "asset/", "publishing/"):
         yield f"/studio/{studio.slug}/releases/{release.pk}/{page}"

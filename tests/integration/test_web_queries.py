@@ -76,7 +76,7 @@ def test_what_is_shown_of_notifications_costs_a_fixed_number_of_queries(
 
 @pytest.mark.parametrize(
     ("page", "queries"),
-    [("", 7), ("releases/", 5), ("titles/", 5), ("team/", 5), ("tokens/", 3), ("releases/new/", 5)],
+    [("", 7), ("releases/", 5), ("titles/", 5), ("analytics/", 2), ("team/", 5), ("tokens/", 3), ("releases/new/", 5)],
 )
 def test_a_studios_page_costs_a_fixed_number_of_queries(
     page: str, queries: int, django_assert_num_queries: Counted
