@@ -60,13 +60,17 @@ class BareKafka:
     def __init__(self, url: str) -> None:
         self._settings: dict[str, Any] = {"bootstrap.servers": urlsplit(url).netloc}
         self._producer = Producer(self._settings | {"acks": "all", "enable.idempotence": True, "linger.ms": 5})
-        patience = {"fetch.wait.max.ms": 20}  # as short as ours, or it would wait for half a second where nothing is
-        self._consumer = Consumer(self._settings | patience | {"group.id": "bare", "auto.offset.reset": "earliest"})
+        # As ours: or it would wait for half a second where nothing is, and not say that it has seen all.
+        usual = {"group.id": "bare", "fetch.wait.max.ms": 20, "enable.partition.eof": True}
+        self._consumer = Consumer(self._settings | usual | {"auto.offset.reset": "earliest"})
 
     def declare(self, stream: str) -> None:
         admin = AdminClient(self._settings)  # to be kept until it has answered
         admin.create_topics([NewTopic(stream, num_partitions=1)])[stream].result(5)
-        self._consumer.get_watermark_offsets(TopicPartition(stream, 0), timeout=5)  # or it looks for the topic later
+        # Until it says that there is nothing: or it would find the partition's leader while it is measured.
+        self._consumer.assign([TopicPartition(stream, 0, 0)])
+        self._consumer.consume(1, 5)
+        self._consumer.unassign()
 
     def append(self, stream: str, bodies: Sequence[bytes]) -> None:
         for body in bodies:
@@ -76,7 +80,7 @@ class BareKafka:
     def read(self, stream: str, *, count: int, batch: int) -> None:
         self._consumer.assign([TopicPartition(stream, 0, 0)])
         while count > 0:
-            count -= len(self._consumer.consume(min(batch, count), 5))
+            count -= sum(event.error() is None for event in self._consumer.consume(min(batch, count), 5))
 
     def close(self) -> None:
         self._consumer.close()

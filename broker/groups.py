@@ -27,6 +27,9 @@ from .topology import Expired, Group, Semantics
 logger = structlog.get_logger(__name__)
 
 READ_LIMIT = 100
+DIED = "In each attempt the process died, or was silent for longer than its lease"
+
+_alone = threading.Lock()  # held for a message that may kill the process: should it, no other is counted with it
 
 
 def run_group(runner: "GroupRunner", *, member: str, hint: threading.Event, stop: threading.Event) -> None:
@@ -78,6 +81,17 @@ def _reraise_if_lost(error: Exception) -> None:
         raise error
 
 
+@contextmanager
+def _by_itself(seconds: float) -> Iterator[None]:
+    """No other message that may kill the process is handled meanwhile, unless one of them hangs for so long."""
+    is_held = _alone.acquire(timeout=seconds)
+    try:
+        yield
+    finally:
+        if is_held:
+            _alone.release()
+
+
 class GroupRunner:
     """Calls a group's handlers with the semantics that it promises. `call` is the one that goes on, if any."""
 
@@ -104,6 +118,8 @@ class GroupRunner:
         size = self.group.batch
         limit = max(READ_LIMIT, size)
         entries = engine().read(progress.stream, progress.partition, progress.next_offset, limit=limit)
+        if entries and progress.is_taken_over:  # the last owner had read no further
+            progress.suspect(before=entries[-1].offset + 1)
 
         def is_over() -> bool:
             return stop.is_set() or time.monotonic() >= until
@@ -162,7 +178,18 @@ class GroupRunner:
             return
         if step is not None:
             with trace.handling(step[1], by=self._origin):
-                self._try(*step, entry, progress)
+                self._begin(*step, entry, progress)
+
+    def _begin(self, handler: Handler, message: Message, entry: Entry, progress: Progress) -> None:
+        """Try a message; where it may be what killed the last owner, count that before."""
+        if entry.offset >= progress.singly_until or self.group.semantics is Semantics.AT_MOST_ONCE:
+            self._try(handler, message, entry, progress)
+        elif progress.attempts >= self.group.max_attempts:
+            self._bury(entry, progress, DIED, attempts=progress.attempts)
+        else:
+            with _by_itself(self.group.time_limit):
+                progress.note_attempt()
+                self._try(handler, message, entry, progress)
 
     def _try(self, handler: Handler, message: Message, entry: Entry, progress: Progress) -> None:
         before = copy(progress)
@@ -265,11 +292,13 @@ class GroupRunner:
         self,
         entry: Entry,
         progress: Progress,
-        error: Exception,
+        error: Exception | str,
         reason: DeadLetter.Reason = DeadLetter.Reason.HANDLER_FAILED,
+        *,
+        attempts: int = 0,
     ) -> None:
         with transaction.atomic():
-            self._record(entry, error, attempts=progress.attempts + 1, reason=reason)
+            self._record(entry, error, attempts=attempts or progress.attempts + 1, reason=reason)
             progress.passed(offset=entry.offset, position=entry.position)
             progress.commit()
 

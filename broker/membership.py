@@ -45,7 +45,7 @@ _ACQUIRE = """
     UPDATE broker_grouppartition AS mine
     SET owner = %(member)s, generation = generation + 1, lease_expires_at = now() + make_interval(secs => %(lease)s)
     FROM (
-        SELECT partition FROM broker_grouppartition
+        SELECT partition, owner FROM broker_grouppartition
         WHERE "group" = %(group)s AND stream = %(stream)s AND partition <> ALL(%(held)s::int[])
             AND (owner IN ('', %(member)s) OR lease_expires_at <= now()) AND NOT paused
             AND engine = %(engine)s
@@ -53,7 +53,7 @@ _ACQUIRE = """
     ) AS free
     WHERE mine."group" = %(group)s AND mine.stream = %(stream)s AND mine.partition = free.partition
     RETURNING mine.partition, generation, next_offset, watermark, attempts, singly_until,
-        greatest(extract(epoch FROM next_attempt_at - now()), 0)::float8
+        greatest(extract(epoch FROM next_attempt_at - now()), 0)::float8, free.owner NOT IN ('', %(member)s)
 """
 _RELEASE = """
     UPDATE broker_grouppartition SET owner = ''
@@ -135,9 +135,8 @@ class Membership:
             "lease": settings.BROKER_LEASE_SECONDS,
             "engine": engine_name(),
         }
-        for partition, generation, next_offset, watermark, attempts, singly_until, wait in self._execute(
-            _ACQUIRE, **values
-        ):
+        for row in self._execute(_ACQUIRE, **values):
+            partition, generation, next_offset, watermark, attempts, singly_until, wait, is_taken_over = row
             self.owned[partition] = Progress(
                 group=self.group.name,
                 stream=self.stream.name,
@@ -148,6 +147,7 @@ class Membership:
                 attempts=attempts,
                 singly_until=singly_until,
                 retry_at=time.monotonic() + (wait or 0),
+                is_taken_over=is_taken_over,
             )
             logger.info("partition_acquired", group=self.group.name, partition=partition, offset=next_offset)
 

@@ -30,6 +30,7 @@ _FENCE = """
     SET owner = '', generation = generation + 1, singly_until = greatest(singly_until, %(singly_until)s)
     WHERE "group" = %(group)s AND stream = %(stream)s AND partition = %(partition)s AND generation = %(generation)s
 """
+BEGUN = "Begun, and not ended"  # by a process that may have died of it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class Progress:
     watermark: int
     attempts: int = 0
     singly_until: int = 0  # before this offset, each message by itself
+    is_taken_over: bool = False  # from a member that did not let go of it: it may have died of a message
     retry_at: float = 0.0  # on this machine's monotonic clock
     expired: int = 0  # counted since the last commit
     is_dirty: bool = False
@@ -81,6 +83,14 @@ class Progress:
         self.attempts += 1
         self._write(_POSTPONE, attempts=self.attempts, delay=delay, error=error)
         self.retry_at = time.monotonic() + delay
+
+    def suspect(self, *, before: int) -> None:
+        """Let each message before this offset be handled by itself: one of them may have killed the last owner."""
+        self.singly_until, self.is_taken_over = max(self.singly_until, before), False
+
+    def note_attempt(self) -> None:
+        """Count an attempt before it is made, for the next owner: should this process die in it. Raises `LeaseLost`."""
+        self._write(_POSTPONE, attempts=self.attempts + 1, delay=0, error=BEGUN)
 
     def lock(self) -> int:
         """Keep others from writing until the transaction ends; the watermark as written. Raises `LeaseLost`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from broker.messages import Message, parse, to_text
 
@@ -17,8 +17,7 @@ class Features:
     limits: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a partition's log; `position` tells a duplicate (equal or less) from the next (greater)."""
 
     offset: int
@@ -71,11 +70,14 @@ def encode(message: Message) -> bytes:
     return to_text(message).encode()
 
 
-def decode(*, offset: int, position: str | bytes | None, body: bytes | None) -> Entry:
+def decode(*, offset: int, body: bytes | None) -> Entry:
     """What `encode` wrote, at its place in a log.
 
     What somebody else wrote into it, with tools of the server's own, has no position: it gets 0, so groups pass it.
     """
-    if position is None or body is None or not position.isdigit():
+    try:
+        read = parse(body or b"")
+    except ValueError:
         return Entry(offset, 0, {})
-    return Entry(offset, int(position), parse(body))
+    position = read.get("position") if isinstance(read, dict) else None
+    return Entry(offset, position, read) if isinstance(position, int) else Entry(offset, 0, {})

@@ -81,7 +81,6 @@ class KafkaStreams:
                     partition=partition,
                     key=message.key.encode(),
                     value=encode(message),
-                    headers={"position": str(message.position)},
                     on_delivery=delivery.note,
                 )
             producer.flush(APPEND_SECONDS)

@@ -90,8 +90,7 @@ class KafkaCursor(Cursor):
         for event in events:
             error = event.error()
             if error is None:
-                headers = dict(event.headers() or ())
-                self.add(decode(offset=event.offset() or 0, position=headers.get("position"), body=event.value()))
+                self.add(decode(offset=event.offset() or 0, body=event.value()))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 self._has_seen_end = True
             else:

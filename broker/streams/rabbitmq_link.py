@@ -63,7 +63,7 @@ class Link:
         """Publish in order and wait until every message is confirmed."""
         name = await self._declare(stream, partition)
         exchange = self._publisher.default_exchange
-        letters = (aio_pika.Message(encode(message), message_id=str(message.position)) for message in messages)
+        letters = (aio_pika.Message(encode(message)) for message in messages)
         await asyncio.gather(*(exchange.publish(letter, routing_key=name) for letter in letters))
         self._confirmed[name] += len(messages)
 
@@ -165,7 +165,7 @@ class RabbitCursor(Cursor):
             return  # sent to a subscription that was let go
         offset = int(str(letter.headers["x-stream-offset"]))
         self._unacknowledged.append((offset, letter))
-        self.add(decode(offset=offset, position=letter.message_id, body=letter.body))
+        self.add(decode(offset=offset, body=letter.body))
         self._arrived.set()
 
     async def _acknowledge(self, before: int) -> None:

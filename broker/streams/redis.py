@@ -45,17 +45,14 @@ class RedisStreams:
             # All or nothing: a connection cut in the middle of a transaction leaves no part of it.
             key, pipe = _key(stream, partition), self._client.pipeline(transaction=True)
             for message in messages:
-                pipe.xadd(key, {b"position": str(message.position), b"body": encode(message)}, id="0-*")
+                pipe.execute_command("XADD", key, "0-*", b"body", encode(message))
             ids = pipe.execute()
         self._growth.appended(stream, partition, first=_offset(ids[0]), end=_offset(ids[-1]) + 1)
 
     def read(self, stream: str, partition: int, from_offset: int, *, limit: int) -> list[Entry]:
         with _translated():
             rows = cast("Any", self._client.xrange(_key(stream, partition), min=_id(from_offset), count=limit))
-        return [
-            decode(offset=_offset(id_), position=fields.get(b"position"), body=fields.get(b"body"))
-            for id_, fields in rows
-        ]
+        return [decode(offset=_offset(id_), body=fields.get(b"body")) for id_, fields in rows]
 
     def end(self, stream: str, partition: int) -> int:
         try:

@@ -29,6 +29,7 @@ KEYS = 8
 PAUSE_SECONDS = 0.012
 MEMBERS = 3
 LEASE_SECONDS = 1.0
+ATTEMPTS = 20  # so many processes may die in a row with one message that is not to blame
 CALM_SECONDS = 5.0  # with nobody dying by itself for so long, somebody is killed
 
 IN_ONE_COMMIT = ("insert", "append", "mark", "handler", "watermark", "dead-letter")
@@ -62,6 +63,7 @@ def processes(process_environment: dict[str, str], tmp_path: Path, way: Way) -> 
         environment = process_environment | {
             process_faults.MARKS: str(tmp_path),
             process_faults.LEASE_SECONDS: str(LEASE_SECONDS),
+            broker_app.ATTEMPTS: str(ATTEMPTS),
             **way.environment,
         }
         with real_processes(environment, tmp_path) as given:

@@ -81,6 +81,26 @@ def test_a_broker_killed_inside_a_handler_is_replaced_within_five_seconds(proces
     assert effects("exact") == [1, 2, 3]
 
 
+def test_a_message_that_kills_its_broker_each_time_becomes_a_dead_letter_and_the_partition_goes_on(
+    processes: Processes,
+) -> None:
+    processes.environment[process_faults.LEASE_SECONDS] = "0.5"
+    deadly = sample(2, do="die")
+    publish_now(sample(1), deadly, sample(3))
+    brokers: list[Popen[bytes]] = []
+
+    def goes_on() -> bool:
+        if not brokers or brokers[-1].poll() is not None:
+            brokers.append(processes.start_broker())
+        return effects("exact") == [1, 3]
+
+    wait_until(goes_on, seconds=40)
+    letter = DeadLetter.objects.get()
+    assert (letter.message_id, letter.origin, letter.attempts) == (deadly.id, "group:exact", 3)
+    assert len(brokers) == tries("exact", deadly) + 1 == 5  # the first death is not counted: nobody knew what of
+    assert list(dict.fromkeys(effects("atleast"))) == [1, 2, 3]
+
+
 def test_a_broker_stopped_inside_a_handler_for_longer_than_its_lease_is_fenced(processes: Processes) -> None:
     brokers = two_brokers_that_share(processes)
     hanging = sample(1, do="wait")

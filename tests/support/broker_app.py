@@ -41,6 +41,7 @@ from broker.wake import WakeUp
 
 MARKS = "BROKER_TEST_MARKS"
 BATCH = "BROKER_TEST_BATCH"  # of the group "exact"
+ATTEMPTS = "BROKER_TEST_ATTEMPTS"  # of the groups that try again
 SETTING = "tests.support.broker_app.topology"
 HERE = "tests.support.broker_app"
 GATE = 4711  # the advisory lock that a handler told to "wait" passes through
@@ -73,7 +74,7 @@ topology = Topology(
             name="exact",
             stream="log",
             handlers={"sample.noted": f"{HERE}.note_exactly"},
-            max_attempts=3,
+            max_attempts=int(os.environ.get(ATTEMPTS, "3")),
             batch=int(os.environ.get(BATCH, "1")),
         ),
         Group(
@@ -81,7 +82,7 @@ topology = Topology(
             stream="log",
             handlers={"sample.noted": f"{HERE}.note_at_least"},
             semantics=Semantics.AT_LEAST_ONCE,
-            max_attempts=3,
+            max_attempts=int(os.environ.get(ATTEMPTS, "3")),
         ),
         Group(
             name="atmost",
