@@ -116,7 +116,7 @@ def _first_within(stream: str, partition: int, size: int, first: int, end: int) 
         return keep
     first = max(first, end - SHORT)
     left = size
-    for entry in reversed(engine().read(stream, partition, first, limit=SHORT)):
+    for entry in engine().read(stream, partition, first, limit=SHORT)[::-1]:
         left -= _bytes(entry)
         if left < 0:
             return entry.offset + 1

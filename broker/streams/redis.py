@@ -43,7 +43,7 @@ class RedisStreams:
     def append(self, stream: str, partition: int, messages: Sequence[Message]) -> None:
         with _translated():
             # All or nothing: a connection cut in the middle of a transaction leaves no part of it.
-            key, pipe = _key(stream, partition), self._client.pipeline(transaction=True)
+            key, pipe = _key(stream, partition), cast("Any", self._client.pipeline(transaction=True))
             for message in messages:
                 pipe.execute_command("XADD", key, "0-*", b"body", encode(message))
             ids = pipe.execute()

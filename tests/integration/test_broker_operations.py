@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
 from django.test import override_settings
 
 from broker import backoff, queries, wake, work
@@ -178,6 +178,16 @@ def test_an_unroutable_message_is_replayed_through_the_relay(monkeypatch: pytest
     with override_settings(BROKER_TOPOLOGY="tests.integration.test_broker_operations.mended_topology"):
         drain()
     assert effects("exact") == [2, 1]
+
+
+def test_without_a_verb_dead_letters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    letter = failed_in_group()
+    for words in ([], ["--json"]):
+        execute_from_command_line(["manage.py", "broker_dead_letters", *words])
+        assert str(letter.key) in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        execute_from_command_line(["manage.py", "broker_dead_letters", "--help"])
+    assert "{list,show,edit,replay,discard}" in capsys.readouterr().out
 
 
 def test_an_operator_lists_shows_replays_and_discards() -> None:

@@ -20,9 +20,16 @@ _SHOWN += ["message_id", "position", "exchange", "routing_key", "key"]
 
 
 class Command(BaseCommand):
-    """`list`, `show ID`, `edit ID FILE`, `replay`, `discard`; the last two of ids, or of all that match."""
+    """`list`, which may be left out, `show ID`, `edit ID FILE`; `replay` and `discard`, of ids or of all that match."""
 
     help = "List dead letters, show one, mend one, send some back to where they failed or to a group, discard them."
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Without a verb, `list` is meant."""
+        given = argv[2:]
+        if all(word.startswith("-") for word in given[:1]) and not {"-h", "--help", "--version"} & set(given):
+            argv = [*argv[:2], "list", *given]
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the verb and what it needs."""

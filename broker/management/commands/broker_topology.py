@@ -42,11 +42,17 @@ def _as_json(value: object) -> object:
     return value.total_seconds() if isinstance(value, timedelta) else str(value)
 
 
+def _duration(age: timedelta) -> str:
+    """Whole days as such, anything else to the second."""
+    days = age / timedelta(days=1)
+    return f"{days:g} days" if days.is_integer() else str(age)
+
+
 def _kept(stream: Stream) -> str:
     """What the stream keeps, in words."""
     if not engine().features.trims:
         return f"as the server says: {engine().features.retention}"
-    limits = [str(stream.max_age)] if stream.max_age else []
+    limits = [_duration(stream.max_age)] if stream.max_age else []
     limits += [f"{stream.max_bytes:,} bytes"] if stream.max_bytes else []
     unread = ", read or not" if stream.trim_unread else " and what is unread"
     return " or ".join(limits) + unread if limits else "everything"
