@@ -6,8 +6,7 @@ Runs of ours and of the baseline take turns, each on an empty database of the sa
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -16,9 +15,8 @@ from django.test import override_settings
 
 from broker.outbox import publish
 
-from .broker_app import TIMES, measured
+from .broker_app import TIMES, TOPOLOGY, measured
 from .broker_database import copy_to_bare_outbox, fill_outbox, own_database
-from .broker_growth import growth_rows
 from .broker_processes import broker_process, number, process, wait_until
 from .report import Row, percentile, row_within
 
@@ -34,14 +32,8 @@ P99_GOAL_MS = 50.0
 
 def run(*, base_url: str) -> list[Row]:
     """Measure on databases of its own beside the one that the system at `base_url` uses."""
-    with tempfile.TemporaryDirectory(prefix="bench-broker-") as folder, _settings():
-        return [_throughput_row(), *_latency_rows(Path(folder) / "times"), *growth_rows()]
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    with override_settings(BROKER_TOPOLOGY="bench.broker_app.topology"):
-        yield
+    with tempfile.TemporaryDirectory(prefix="bench-broker-") as folder, override_settings(BROKER_TOPOLOGY=TOPOLOGY):
+        return [_throughput_row(), *_latency_rows(Path(folder) / "times")]
 
 
 # --- Throughput ------------------------------------------------------------------------------------------------------

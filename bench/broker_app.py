@@ -11,6 +11,7 @@ from broker.messages import Message
 from broker.topology import Binding, Exchange, ExchangeType, Group, Stream, Topology
 
 TIMES = "BENCH_TIMES"  # the environment variable that names the file for what `handle` notes
+TOPOLOGY = "bench.broker_app.topology"
 PARTITIONS = 2
 
 topology = Topology(

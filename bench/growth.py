@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from django.db import transaction
+from django.test import override_settings
 
 from broker import leases
 from broker.outbox import publish
 from broker.relay import LEASE, relay_batch
 
-from .broker_app import measured
+from .broker_app import TOPOLOGY, measured
 from .broker_database import fill_outbox, own_database, store, use
 from .broker_processes import broker_process, number, wait_until
 from .report import Row
@@ -40,13 +41,13 @@ class _Stored:
     times: dict[str, list[float]] = field(default_factory=dict)
 
 
-def growth_rows() -> list[Row]:
-    """Rounds on a database with few messages and on one with many take turns."""
-    with ExitStack() as open_:
+def run(*, base_url: str) -> list[Row]:
+    """Rounds on a database with few messages and on one with many, both beside that of the system at `base_url`."""
+    with override_settings(BROKER_TOPOLOGY=TOPOLOGY), ExitStack() as open_:
         few, many = (_stored(count, open_) for count in (FEW, MANY))
         _measure(_publish, few, many, fill=False)
         _measure(_relay, few, many)
-        with broker_process_on(few), broker_process_on(many):
+        with _broker_process_on(few), _broker_process_on(many):
             _measure(_relay_and_handle, few, many)
         return [_row(step, few, many) for step in many.times]
 
@@ -57,7 +58,7 @@ def _stored(count: int, open_: ExitStack) -> _Stored:
     return _Stored(count=count, url=url, name=url.rpartition("/")[2])
 
 
-def broker_process_on(stored: _Stored) -> "ExitStack":
+def _broker_process_on(stored: _Stored) -> ExitStack:
     """A broker at work on that database."""
     use(stored.name)
     stack = ExitStack()
@@ -98,7 +99,7 @@ def _relay_and_handle() -> tuple[str, int]:
 def _row(step: str, few: _Stored, many: _Stored) -> Row:
     value, baseline = (_usual(place.times[step]) for place in (many, few))
     return Row(
-        scenario="broker",
+        scenario="growth",
         metric=f"{step}, a message with {MANY / 1e6:g} million stored; baseline: with {FEW / 1e3:g} thousand",
         value=round(value, 1),
         unit="µs",
