@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from . import audit, offsets
 from .current import group_named, stream_named
 from .membership import prepare
+from .models import GroupPartition
 from .offsets import Place, Target
 
 _SET_PAUSED = """
@@ -52,14 +53,14 @@ class Move:
         return max(0, self.after - self.before)
 
 
-def pause(*, group: str, actor: str) -> bool:
+def pause(*, group: str, actor: str, dry_run: bool = False) -> bool:
     """Let nobody handle the group's messages until `resume`; False when it was paused already. Raises `UnknownName`."""
-    return _set_paused(group, paused=True, actor=actor)
+    return _set_paused(group, paused=True, actor=actor, dry_run=dry_run)
 
 
-def resume(*, group: str, actor: str) -> bool:
+def resume(*, group: str, actor: str, dry_run: bool = False) -> bool:
     """Go on where `pause` stopped; False when it was not paused. Raises `UnknownName`."""
-    return _set_paused(group, paused=False, actor=actor)
+    return _set_paused(group, paused=False, actor=actor, dry_run=dry_run)
 
 
 def reset(*, group: str, target: Target, actor: str, partition: int | None = None, dry_run: bool = False) -> list[Move]:
@@ -88,9 +89,11 @@ def reset(*, group: str, target: Target, actor: str, partition: int | None = Non
     return moves
 
 
-def _set_paused(group: str, *, paused: bool, actor: str) -> bool:
+def _set_paused(group: str, *, paused: bool, actor: str, dry_run: bool) -> bool:
     found = group_named(group)
     prepare(found, stream_named(found.stream))
+    if dry_run:
+        return GroupPartition.objects.filter(group=group).exclude(paused=paused).exists()
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_SET_PAUSED, {"group": group, "paused": paused})

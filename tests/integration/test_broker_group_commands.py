@@ -39,7 +39,9 @@ def place() -> GroupPartition:
 
 
 def test_a_paused_group_handles_nothing_until_it_is_resumed() -> None:
+    assert pause(group="exact", actor="ada", dry_run=True)
     assert pause(group="exact", actor="ada")
+    assert not pause(group="exact", actor="ada", dry_run=True)
     assert not pause(group="exact", actor="ada")
     give(sample(1))
     handle_all("exact")

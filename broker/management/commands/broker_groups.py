@@ -21,6 +21,7 @@ class Command(BaseCommand):
         for verb in ("pause", "resume"):
             deciding = verbs.add_parser(verb)
             deciding.add_argument("group")
+            deciding.add_argument("--dry-run", action="store_true", help="say what would be done")
             add_actor(deciding)
         log = verbs.add_parser("log", help="the newest decisions")
         log.add_argument("--limit", type=int, default=20)
@@ -33,8 +34,9 @@ class Command(BaseCommand):
             return
         decide = group_commands.pause if options["verb"] == "pause" else group_commands.resume
         with told():
-            has_changed = decide(group=options["group"], actor=options["actor"])
-        self.stdout.write(f"{options['group']}: {options['verb']}d" + ("" if has_changed else " already"))
+            has_changed = decide(**{name: options[name] for name in ("group", "actor", "dry_run")})
+        would = "would be " if options["dry_run"] and has_changed else ""
+        self.stdout.write(f"{options['group']}: {would}{options['verb']}d" + ("" if has_changed else " already"))
 
     def _log(self, *, limit: int, as_json: bool) -> None:
         actions = queries.operator_actions(limit=limit)
