@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 
-from broker import groups, queries
+from broker import backoff, groups, queries
 from broker.errors import LeaseLost
 from broker.models import DeadLetter, GroupPartition, OutboxMessage
 from broker.routing import partition_for
@@ -62,7 +62,8 @@ def test_each_group_handles_each_message_once_and_in_order() -> None:
             assert effects(group, f"sample:{key}") == list(range(key, 12, 3))
 
 
-def test_a_failure_is_tried_in_place_and_then_buried_except_at_most_once() -> None:
+def test_a_failure_is_tried_in_place_and_then_buried_except_at_most_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "BASE_SECONDS", 0.01)
     publish_now(*(sample(1, do="fail", where=group) for group in GROUPS), sample(2))
     relay_all()
     for group in GROUPS:

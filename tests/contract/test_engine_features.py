@@ -54,9 +54,9 @@ def table_of_figures() -> str:
 
 def _figure(row: dict[str, Any]) -> str:
     if row["goal"]:
-        return f"{row['ratio']:.2f} ×"
+        return f"{row['ratio']:.2f} x"
     if row["unit"] == "messages/s":
-        return "–" if row["metric"].endswith("append + read") else f"{row['value']:,}"
+        return "not compared" if row["metric"].endswith("append + read") else f"{row['value']:,}"
     return f"{row['value']:g} {row['unit']}"
 
 

@@ -102,6 +102,7 @@ def test_a_message_that_kills_its_broker_each_time_becomes_a_dead_letter_and_the
 
 
 def test_a_broker_stopped_inside_a_handler_for_longer_than_its_lease_is_fenced(processes: Processes) -> None:
+    processes.environment[process_faults.LEASE_SECONDS] = "1"
     brokers = two_brokers_that_share(processes)
     hanging = sample(1, do="wait")
     with held_gate():
@@ -125,6 +126,7 @@ def test_a_broker_stopped_inside_a_handler_for_longer_than_its_lease_is_fenced(p
 
 
 def test_a_relay_stopped_for_longer_than_its_lease_is_replaced_and_fenced(processes: Processes) -> None:
+    processes.environment[process_faults.LEASE_SECONDS] = "1"
     processes.broker()
     processes.broker()
     publish_now(sample(0))

@@ -26,7 +26,7 @@ from broker.wake import Sender
 from ott.embedded.privileges import give_passage
 from ott.embedded.valkey import EmbeddedValkey
 from ott.health import readyz
-from tests.support import broker_app
+from tests.support import broker_app, process_faults
 from tests.support.broker_app import (
     effects,
     handle_all,
@@ -89,6 +89,7 @@ def on_redis(_installed: None, address: str, valkey: EmbeddedValkey) -> Iterator
 def processes(on_redis: None, process_environment: dict[str, str], address: str, tmp_path: Path) -> Iterator[Processes]:
     """Brokers with their streams on Redis, behind the proxy."""
     environment = process_environment | {broker_app.MARKS: str(tmp_path), "BROKER_STREAMS": address}
+    environment |= {process_faults.LEASE_SECONDS: "1"}
     with real_processes(environment, tmp_path) as given:
         yield given
 
