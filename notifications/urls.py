@@ -3,12 +3,15 @@
 from django.urls import path
 
 from . import views
+from .insight import opening
 from .insight import views as insight
 from .outbound import views as outbound
 
 urlpatterns = [
     path("notifications/", views.inbox, name="inbox"),
     path("notifications/read/", views.read, name="read"),
+    path("notifications/<int:notification_id>/opened/", opening.opened, name="opened"),
+    path("notifications/<int:notification_id>/opened/<str:mark>/", opening.opened_from, name="opened_from"),
     path("notifications/<int:notification_id>/why/", views.why, name="why"),
     path("notifications/topics/", views.topics, name="topics"),
     path("notifications/channels/", outbound.channels, name="channels"),

@@ -80,7 +80,7 @@ function showNotification(live, seen, notification) {
     if (!list.querySelector(`[data-entry="${notification.id}"]`)) insert(list, notification);
   }
   if (notification.recalled) removeToast(notification.id);
-  else showToast(notification, read);
+  else showToast(notification);
   if (notification.revision > 1) live.askUnread();
   else if (!wasUnread && !notification.missed) showUnread(unread + 1);
   seen.card(notification.positions);
@@ -111,6 +111,15 @@ function read(id) {
   post(READ_URL, [["ids", id]]);
 }
 
+/** A link to what a notification tells of was followed, on an entry or a toast, in this window or another. */
+function followLink(element) {
+  const card = element.closest('a[data-part="title"], a[data-part="action"]')?.closest("[data-entry], [data-toast]");
+  const id = card?.dataset.entry || card?.dataset.toast;
+  if (!id) return;
+  post(`/notifications/${id}/opened/`);
+  if (card.dataset.toast || card.classList.contains("is-unread")) read(id);
+}
+
 function readAll() {
   const positions = {};
   for (const element of document.querySelectorAll("[data-positions]")) {
@@ -126,9 +135,8 @@ function readAll() {
 function listenToReader() {
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-read-all]")) readAll();
-    const entry = event.target.closest('[data-part="title"]')?.closest("[data-entry]");
-    if (entry?.classList.contains("is-unread")) read(entry.dataset.entry);
   });
+  for (const click of ["click", "auxclick"]) document.addEventListener(click, (event) => event.button < 2 && followLink(event.target));
 }
 
 function listenToEyes(seen) {

@@ -28,14 +28,15 @@ self.addEventListener("fetch", (event) => {
 // A push from the platform. Its `tag` lets a second attempt replace the first one instead of ringing twice.
 self.addEventListener("push", (event) => {
   const said = event.data?.json() ?? {};
-  const options = { body: said.body, tag: said.tag, data: { url: said.url ?? "/notifications/" }, icon: "/static/img/favicon.svg" };
+  const options = { body: said.body, tag: said.tag, data: { url: said.url ?? "/notifications/", opened: said.opened }, icon: "/static/img/favicon.svg" };
   if (said.image) options.image = said.image;
   event.waitUntil(self.registration.showNotification(said.title ?? "Something new", options));
 });
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  const url = new URL(event.notification.data.url, self.location.origin);
+  const { data } = event.notification;
+  const url = new URL(data.url, self.location.origin);
   const open = async () => {
     for (const page of await self.clients.matchAll({ type: "window" })) {
       if (new URL(page.url).pathname === url.pathname) return page.focus();
@@ -43,4 +44,5 @@ self.addEventListener("notificationclick", (event) => {
     return self.clients.openWindow(url.href);
   };
   if (url.origin === self.location.origin) event.waitUntil(open());
+  if (data.opened) event.waitUntil(fetch(new URL(data.opened, self.location.origin), { method: "POST" }).catch(() => {}));
 });

@@ -22,8 +22,8 @@ function tick() {
   }
 }
 
-/** Show `notification`; `onOpen` is called when its action is followed. An earlier toast of the same is replaced. */
-export function showToast(notification, onOpen) {
+/** Show `notification`. An earlier toast of the same is replaced. */
+export function showToast(notification) {
   const stack = document.getElementById("toasts");
   removeToast(notification.id);
   const toast = fromTemplate("toast-template");
@@ -38,7 +38,6 @@ export function showToast(notification, onOpen) {
   const action = toast.querySelector('[data-part="action"]');
   action.href = notification.url;
   action.setAttribute("aria-label", `Watch ${notification.title}`);
-  action.addEventListener("click", () => onOpen(notification.id));
   toast.querySelector('[data-part="close"]').addEventListener("click", () => dismiss(toast));
   stack.append(toast);
   leaving.set(toast, SHOWN_FOR);

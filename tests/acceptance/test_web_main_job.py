@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.live_client import eventually
 from tests.support.videos import make_video
@@ -51,6 +51,11 @@ def test_what_a_studio_uploads_and_publishes_reaches_a_viewer_who_watches_it(sit
             expect(tab).to_have_title(re.compile(r"^\(1\) "))
         assert first.evaluate("window.sameDocument") is True
 
+        # and the studio sees that one viewer was told and has seen it, in however many tabs
+        for stage in ("routed", "posted", "pushed", "seen"):
+            expect(_viewers(desk, stage)).to_have_text("1")
+        expect(_viewers(desk, "opened")).to_have_text("0")
+
         # and the toast's action opens the title, where the video plays
         first.locator(".toast").get_by_role("link", name="Watch").click()
         first.wait_for_url("**/titles/the-long-night/")
@@ -59,11 +64,19 @@ def test_what_a_studio_uploads_and_publishes_reaches_a_viewer_who_watches_it(sit
         player = first.locator("video[data-player]")
         eventually(lambda: player.evaluate("video => video.currentTime") > 1, what="the video to play")
 
+        # and the studio sees that, too
+        expect(_viewers(desk, "opened")).to_have_text("1")
+
         # and the other tab knows that it is read
         expect(second.locator("#bell .badge-count")).to_be_hidden()
         expect(second).not_to_have_title(re.compile(r"^\("))
         assert viewer.complaints == []
         assert studio.complaints == []
+
+
+def _viewers(desk: Page, stage: str) -> Locator:
+    """The number of viewers at a stage, as the release's page shows it."""
+    return desk.locator(f"#insight [data-stage={stage}] .funnel__viewers")
 
 
 def _read_all(page: Page) -> None:

@@ -29,7 +29,17 @@ VIEWER = (
 )
 STUDIO = tuple(
     f"/studio/aurora/{page}"
-    for page in ("", "releases/", "releases/new/", "titles/", "titles/new/", "titles/low-tide/", "team/", "tokens/")
+    for page in (
+        "",
+        "releases/",
+        "releases/new/",
+        "titles/",
+        "titles/new/",
+        "titles/low-tide/",
+        "analytics/",
+        "team/",
+        "tokens/",
+    )
 )
 
 

@@ -1,5 +1,6 @@
 """A notification as a mail with two parts, and the headers that let a reader stop it with one click (RFC 8058)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import lru_cache
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from notifications.insight import marks
 from notifications.outbound.parcels import Bundle, Card, Parcel
 
 from .unsubscribing import unsubscribe_url
@@ -29,7 +31,7 @@ class Rendered:
 def rendered(card: Card) -> Rendered:
     """The words of a mail."""
     context: dict[str, Any] = {"card": card, "site": settings.OTT_SITE_URL, "brand": settings.OTT_BRAND}
-    context["unsubscribe_url"] = _HERE
+    context |= {"unsubscribe_url": _HERE, "mark": marks.HERE}
     return Rendered(
         subject=" ".join(card.title.split()),
         text=render_to_string("notifications/mail/notification.txt", context),
@@ -42,7 +44,7 @@ def rendered_digest(bundle: Bundle) -> Rendered:
     """The words of a mail that tells of several notifications. Many readers follow the same topics, so they share."""
     count = len(bundle.cards) + bundle.more
     context: dict[str, Any] = {"cards": bundle.cards, "more": bundle.more, "count": count, "unsubscribe_url": _HERE}
-    context |= {"site": settings.OTT_SITE_URL, "brand": settings.OTT_BRAND}
+    context |= {"mark": marks.HERE, "site": settings.OTT_SITE_URL, "brand": settings.OTT_BRAND}
     return Rendered(
         subject=_digest_subject(bundle, count),
         text=render_to_string("notifications/mail/digest.txt", context),
@@ -65,11 +67,17 @@ def message_for(parcel: Parcel, card: Card) -> EmailMultiAlternatives:
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",
     }
-    mail = EmailMultiAlternatives(
-        words.subject, words.text.replace(_HERE, address), to=[parcel.email or ""], headers=headers
-    )
-    mail.attach_alternative(words.html.replace(_HERE, address), "text/html")
+    own = {_HERE: address, marks.HERE: marks.mark_of(viewer_id=parcel.key.viewer_id)}
+    mail = EmailMultiAlternatives(words.subject, _filled(words.text, own), to=[parcel.email or ""], headers=headers)
+    mail.attach_alternative(_filled(words.html, own), "text/html")
     return mail
+
+
+def _filled(text: str, own: Mapping[str, str]) -> str:
+    """`text` with what is the reader's own in its places."""
+    for place, value in own.items():
+        text = text.replace(place, value)
+    return text
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from http import HTTPStatus
 import aiohttp
 from pywebpush import WebPusher, WebPushException
 
+from notifications.insight import marks
 from notifications.outbound.http import post
 from notifications.outbound.models import Lane
 from notifications.outbound.outcomes import SENT, Outcome, Verdict, ended, failed, is_busy, seconds_of
@@ -33,7 +34,8 @@ class WebPushChannel:
         keys = {"p256dh": parcel.push_key, "auth": parcel.push_auth}
         try:
             pusher = WebPusher({"endpoint": parcel.address, "keys": keys})
-            body = pusher.encode(payload(card))["body"]
+            mark = marks.mark_of(viewer_id=parcel.key.viewer_id)
+            body = pusher.encode(payload(card).replace(marks.HERE.encode(), mark.encode()))["body"]
         except (ValueError, TypeError, IndexError, WebPushException):
             return ended(Verdict.GONE, "The browser's keys cannot be used.")
         headers = {
@@ -74,12 +76,13 @@ def _seconds_of_use(card: Card) -> int:
 
 @lru_cache(maxsize=256)
 def payload(card: Card) -> bytes:
-    """What the service worker is given."""
+    """What the service worker is given; whose it is stands in the place of `marks.HERE`."""
     document = {
         "id": card.id,
         "title": card.title,
         "body": card.body if len(card.body) <= MAX_BODY else card.body[: MAX_BODY - 1] + "…",
         "url": card.url,
+        "opened": marks.marked_path(card.id),
         "image": card.image,
         "tag": f"notification:{card.id}",
     }
