@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from .addresses import ForbiddenAddress, PublicResolver, check_literal, checked_url
+from .addresses import ForbiddenAddress, PublicResolver, checked_url
 from .outcomes import Outcome, Verdict, ended, failed
 
 MOST_READ = 4096  # bytes of an answer; whoever says more loses the connection
@@ -36,7 +36,7 @@ def session(*, per_host: int, seconds: float) -> aiohttp.ClientSession:
 async def post(http: aiohttp.ClientSession, url: str, *, data: bytes, headers: Mapping[str, str]) -> Answer | Outcome:
     """Send once, following no redirect. The answer, or what its absence means."""
     try:
-        check_literal(checked_url(url).hostname or "")
+        checked_url(url)
         async with http.post(url, data=data, headers=headers, allow_redirects=False) as response:
             text = (await response.content.read(MOST_READ)).decode(errors="replace")
             if not response.content.at_eof():
