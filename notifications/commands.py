@@ -19,6 +19,7 @@ from broker.outbox import publish
 from . import sql
 from .errors import InvalidKinds, InvalidMute, InvalidPositions, InvalidTopic, NotFollowed
 from .events import notification_posted
+from .given_topics import check_topics, viewer_of
 from .live import push
 from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Kind, Notification, Posting, ReadState, Subscription, Topic
 from .queries import unread_count
@@ -51,7 +52,10 @@ def ensure_topics(*, labels: Mapping[str, str]) -> None:
 
 def _make_missing_topics(labels: Mapping[str, str]) -> None:
     """Insert in the order of the names; called before any head is locked, so that two of these never wait in a ring."""
-    rows = [Topic(name=name, label=label[:MAX_TOPIC_LENGTH]) for name, label in sorted(labels.items())]
+    rows = [
+        Topic(name=name, label=label[:MAX_TOPIC_LENGTH], viewer_id=viewer_of(name))
+        for name, label in sorted(labels.items())
+    ]
     Topic.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -178,6 +182,7 @@ def post_notification(
     it was ever posted is remembered and posted nowhere. `languages` and `windows`, as `windows.py` has them, say for
     whom it is; none: for all. `cause` is the message that led here.
     """
+    check_topics(topics)
     _make_missing_topics(topics)
     earlier = Topic.objects.filter(postings__notification__subject=subject).values_list("name", flat=True)
     heads = list(

@@ -52,7 +52,7 @@ STANDING_TOPICS = {
 
 
 class Topic(models.Model):
-    """What a viewer subscribes to: `category:movies`, `studio:aurora`, `title:the-long-night`.
+    """What a viewer subscribes to: `category:movies`, `studio:aurora`, `title:the-long-night`; or is given.
 
     `head` is the seq of its last posting. Posting locks the row, so the sequence has no gaps and a reader who sees
     seq n sees all before it.
@@ -61,6 +61,9 @@ class Topic(models.Model):
     name = models.CharField(max_length=160, unique=True)
     label = models.CharField(max_length=160)
     head = models.BigIntegerField(default=0)
+    viewer = models.OneToOneField(  # whose own topic it is, with the name `viewer:<id>`
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="own_topic"
+    )
 
     def __str__(self) -> str:
         return self.label

@@ -12,7 +12,7 @@ from django.db.models import Case, Q, When
 from django.db.models.functions import Now
 
 from . import sql
-from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Subscription, Topic
+from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Kind, Subscription, Topic
 
 UNREAD_LIMIT = 100  # counted up to here: "99+"
 MAX_ID = 2**63 - 1
@@ -62,8 +62,8 @@ class ViewerState:
     region: str
     read_version: int
     periods: tuple[tuple[float, float], ...]  # of membership, [start, end) in seconds since 1970
-    positions: dict[str, int]  # of every topic that was ever followed
-    topics: dict[str, frozenset[str]]  # followed now, with the kinds wanted
+    positions: dict[str, int]  # of every topic that was ever followed, and of the given ones
+    topics: dict[str, frozenset[str]]  # followed now or given, with the kinds wanted
     muted: dict[str, float]  # followed topics until when, in seconds since 1970
 
 
@@ -96,7 +96,8 @@ class Reason:
     seq: int
     revision: int
     posted_at: datetime
-    subscribed_at: datetime
+    since: datetime  # when they subscribed; for a given topic, when they joined
+    is_given: bool
 
 
 def inbox(*, viewer_id: int, before: int | None = None, limit: int = 30) -> InboxPage:
@@ -121,12 +122,12 @@ def unread_count(*, viewer_id: int) -> int:
 
 
 def positions(viewer_id: int) -> dict[str, int]:
-    """{topic: seq} of every topic that the viewer follows (its head) or has left (where they left it)."""
+    """{topic: seq} of every topic that the viewer follows or is given (its head) or has left (where they left it)."""
     return viewer_state(viewer_id=viewer_id).positions
 
 
 def why(viewer_id: int, notification_id: int) -> list[Reason]:
-    """By which topics, and since when followed, a notification reached the viewer; empty when it did not."""
+    """By which topics, and since when theirs, a notification reached the viewer; empty when it did not."""
     if not 0 < notification_id <= MAX_ID:
         return []
     return [Reason(**row) for row in _rows("why", viewer_id, notification_id=notification_id)]
@@ -206,7 +207,7 @@ def state_from_row(row: Mapping[str, Any]) -> ViewerState:
         read_version=row["read_version"],
         periods=tuple((start, float("inf") if end is None else end) for start, end in json.loads(row["periods"])),
         positions=json.loads(row["positions"]),
-        topics={name: frozenset(kinds) for name, kinds in json.loads(row["topics"]).items()},
+        topics={name: frozenset(kinds or Kind.values) for name, kinds in json.loads(row["topics"]).items()},
         muted=json.loads(row["muted"]),
     )
 

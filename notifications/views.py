@@ -15,6 +15,7 @@ from accounts.requests import SignedInRequest
 from . import commands, queries
 from .errors import NotificationsError
 from .forms import MUTES, FollowForm, MuteForm, ReadForm
+from .given_topics import is_given
 from .models import Kind
 from .queries import InboxEntry, InboxPage, TopicChoice
 from .topic_choices import topic_choices
@@ -124,7 +125,7 @@ def _change(request: SignedInRequest) -> HttpResponse:
 
 
 def _choices(request: SignedInRequest) -> list[TopicChoice]:
-    names = request.GET.getlist("topic")[:MOST_TOPICS_AT_ONCE]
+    names = [name for name in request.GET.getlist("topic") if not is_given(name)][:MOST_TOPICS_AT_ONCE]
     if not names:
         raise Http404
     return topic_choices(viewer_id=request.user.pk, topics=names)

@@ -13,9 +13,11 @@ from typing import cast
 
 from django.conf import settings
 
+from notifications.given_topics import is_given
+
 from . import metrics
 from .frames import Outgoing
-from .interest import NO_PERIOD, Filter, Interest, Period
+from .interest import ALWAYS, NO_PERIOD, Filter, Interest, Period
 from .order import Release
 from .outlets import Outlet, Send
 from .posted import Posted
@@ -99,6 +101,10 @@ class Connection:
         """What it wants of each topic that it follows."""
         return {} if self.interest is None else self.interest.filters
 
+    def period_in(self, topic: str) -> Period:
+        """When it may hear of what is posted to `topic`, as far as membership is concerned."""
+        return ALWAYS if is_given(topic) else self.period
+
     def wants(self, posted: Posted, topic: str) -> bool:
         """Whether this viewer is to see a posting that came in `topic`, at this moment. Asked by `index.Group`."""
         of = self.filters.get(topic)
@@ -107,7 +113,7 @@ class Connection:
             and of is not None
             and of.passes(posted)
             and posted.positions[topic] > self.floors.get(topic, 0)
-            and self.interest.is_member_at(posted.posted_at)
+            and (is_given(topic) or self.interest.is_member_at(posted.posted_at))
             and self.interest.hears_from(topic) <= posted.posted_at
         )
 

@@ -40,7 +40,7 @@ class Group:
         self._start, self._end, self._floor = float("-inf"), float("inf"), 0
 
     def _narrow(self, connection: Connection, topic: str) -> None:
-        start, end = connection.period
+        start, end = connection.period_in(topic)
         self._start = max(self._start, start, _hears_from(connection, topic))
         self._end = min(self._end, end)
         self._floor = max(self._floor, connection.floors.get(topic, 0))
@@ -81,7 +81,7 @@ class Audience:
 
 
 def _key(connection: Connection, topic: str) -> tuple[Filter, bool]:
-    hears = connection.period is not NO_PERIOD and _hears_from(connection, topic) == NEVER_MUTED
+    hears = connection.period_in(topic) is not NO_PERIOD and _hears_from(connection, topic) == NEVER_MUTED
     return connection.filters[topic], hears
 
 

@@ -14,6 +14,7 @@ from .posted import Posted
 Period = tuple[float, float]  # [start, end) in seconds since 1970
 NEVER_MUTED = float("-inf")
 _NOTHING: Mapping[str, float] = {}
+ALWAYS: Period = (float("-inf"), float("inf"))
 NO_PERIOD: Period = (float("inf"), float("inf"))  # it never begins, nor ends
 
 

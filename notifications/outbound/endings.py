@@ -10,7 +10,8 @@ from broker.errors import NotReplayable
 from broker.messages import from_body, to_body
 from broker.models import DeadLetter
 from broker.outbox import publish
-from notifications.commands import ensure_topics, post_notification, subscribe
+from notifications.commands import post_notification
+from notifications.given_topics import OWN_LABEL, own_topic
 from notifications.models import Kind
 
 from .events import EndpointSwitchedOff, deliveries_created, delivery_due, endpoint_switched_off
@@ -57,9 +58,6 @@ def switch_off(gone: Sequence[tuple[Parcel, Outcome]]) -> None:
 @transaction.atomic
 def tell_viewer(*, endpoint_id: int, viewer_id: int, label: str, reason: str, version: int) -> None:
     """Tell a viewer on their own topic that an endpoint was switched off. `version` tells one time from the next."""
-    topic = f"viewer:{viewer_id}"
-    ensure_topics(labels={topic: "For you"})
-    subscribe(viewer_id=viewer_id, topic=topic)
     switched_off_at = Endpoint.objects.filter(pk=endpoint_id).values_list("disabled_at", flat=True).first()
     if switched_off_at is None:  # gone, or on again
         return
@@ -67,7 +65,7 @@ def tell_viewer(*, endpoint_id: int, viewer_id: int, label: str, reason: str, ve
         subject=f"endpoint:{endpoint_id}:{version}",
         subject_version=1,
         kind=Kind.ANNOUNCEMENT,
-        topics={topic: "For you"},
+        topics={own_topic(viewer_id): OWN_LABEL},
         title=f"Switched off: {label}"[:200],
         body=f"Nothing could be delivered there, so it was switched off. {reason}",
         url="/notifications/channels/",

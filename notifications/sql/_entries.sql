@@ -17,7 +17,7 @@ CROSS JOIN LATERAL (
         bool_or(p.seq <= mark.seq) AS marked
     FROM notifications_posting p
     JOIN notifications_topic t ON t.id = p.topic_id
-    JOIN notifications_subscription s ON s.topic_id = p.topic_id
+    JOIN /* interests() */ s ON s.topic_id = p.topic_id
     LEFT JOIN notifications_readmark mark ON mark.viewer_id = %(viewer_id)s AND mark.topic_id = p.topic_id
     WHERE p.notification_id = n.id AND /* visible(p, s) */
     GROUP BY p.revision

@@ -4,7 +4,7 @@
 (
     p.revision > 1
     AND p.revision <= n.audience_revision
-    AND n.kind = ANY (s.kinds)
+    AND (s.is_given OR n.kind = ANY (s.kinds))
     AND s.until_seq IS NULL
     AND (p.regions IS NULL OR EXISTS (
         SELECT FROM accounts_viewerprofile v WHERE v.user_id = s.viewer_id AND v.region = ANY (p.regions)

@@ -4,7 +4,7 @@ e.disabled_at IS NULL
 AND EXISTS (
     SELECT
     FROM notifications_posting p
-    JOIN notifications_subscription s ON s.topic_id = p.topic_id
+    JOIN /* interests() */ s ON s.topic_id = p.topic_id
     WHERE p.notification_id = n.id AND s.viewer_id = e.viewer_id AND /* reaches(n, p, s) */
 )
 AND EXISTS (SELECT FROM accounts_user u WHERE u.id = e.viewer_id AND u.is_active)

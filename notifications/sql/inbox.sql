@@ -1,7 +1,7 @@
 -- A page of the viewer's inbox, newest first: a merge of each interval's newest notifications below the cursor.
 WITH chosen AS MATERIALIZED (
     SELECT DISTINCT candidate.notification_id
-    FROM notifications_subscription s
+    FROM /* interests() */ s
     CROSS JOIN LATERAL (
         SELECT DISTINCT p.notification_id
         FROM (

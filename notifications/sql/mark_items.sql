@@ -3,7 +3,7 @@ INSERT INTO notifications_readitem (viewer_id, notification_id, revision)
 SELECT %(viewer_id)s, n.id, max(p.revision)
 FROM notifications_notification n
 JOIN notifications_posting p ON p.notification_id = n.id
-JOIN notifications_subscription s ON s.topic_id = p.topic_id
+JOIN /* interests() */ s ON s.topic_id = p.topic_id
 WHERE n.id = ANY (%(ids)s) AND /* visible(p, s) */
 GROUP BY n.id
 ON CONFLICT (viewer_id, notification_id) DO UPDATE SET revision = EXCLUDED.revision

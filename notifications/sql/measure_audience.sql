@@ -5,11 +5,11 @@ WITH followers AS (
     FROM notifications_posting p
     JOIN notifications_notification n ON n.id = p.notification_id AND n.revision = p.revision
     JOIN notifications_topic t ON t.id = p.topic_id AND t.name NOT LIKE 'viewer:%%'
-    JOIN notifications_subscription s ON s.topic_id = p.topic_id
+    JOIN /* interests() */ s ON s.topic_id = p.topic_id
     WHERE p.notification_id = %(notification)s
       AND p.seq >= s.from_seq
       AND (s.until_seq IS NULL OR p.seq < s.until_seq)
-      AND n.kind = ANY (s.kinds)
+      AND (s.is_given OR n.kind = ANY (s.kinds))
     GROUP BY s.viewer_id
 ), counted AS (
     SELECT count(*) AS routed, count(*) FILTER (WHERE f.is_reached) AS posted

@@ -6,7 +6,7 @@ SELECT
     max(missed.posted_at) AS posted_at
 FROM jsonb_each_text(%(positions)s) AS held (topic, seq)
 JOIN notifications_topic t ON t.name = held.topic
-JOIN notifications_subscription s ON s.topic_id = t.id AND s.viewer_id = %(viewer_id)s
+JOIN /* interests() */ s ON s.topic_id = t.id AND s.viewer_id = %(viewer_id)s
 CROSS JOIN LATERAL (
     SELECT * FROM (
         SELECT

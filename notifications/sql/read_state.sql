@@ -12,7 +12,7 @@ SELECT
             FROM notifications_readitem item JOIN notifications_notification n ON n.id = item.notification_id
             WHERE item.viewer_id = %(viewer_id)s AND NOT EXISTS (
                 -- It has changed since, so it is unread again.
-                SELECT FROM notifications_posting p JOIN notifications_subscription s ON s.topic_id = p.topic_id
+                SELECT FROM notifications_posting p JOIN /* interests() */ s ON s.topic_id = p.topic_id
                 WHERE p.notification_id = n.id AND p.revision > item.revision AND /* visible(p, s) */
             )
             ORDER BY item.notification_id DESC LIMIT 200

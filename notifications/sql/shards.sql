@@ -1,8 +1,8 @@
--- The first viewer of each shard of `size` subscriptions to the topics of a notification.
+-- The first viewer of each shard of `size` interests in the topics of a notification.
 SELECT viewer_id
 FROM (
     SELECT s.viewer_id, row_number() OVER (ORDER BY s.viewer_id) AS place
-    FROM notifications_subscription s
+    FROM /* interests() */ s
     WHERE s.topic_id IN (SELECT topic_id FROM notifications_posting WHERE notification_id = %(notification)s)
 ) followers
 WHERE place %% %(size)s = 1

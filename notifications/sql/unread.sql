@@ -3,7 +3,7 @@
 -- sorted or made distinct, and the scan ends at the limit.
 SELECT count(*) FROM (
     SELECT
-    FROM notifications_subscription s
+    FROM /* interests() */ s
     LEFT JOIN notifications_readmark mark ON mark.viewer_id = s.viewer_id AND mark.topic_id = s.topic_id
     JOIN notifications_posting p ON p.topic_id = s.topic_id AND p.seq > COALESCE(mark.seq, 0)
     JOIN notifications_notification n ON n.id = p.notification_id
@@ -15,7 +15,7 @@ SELECT count(*) FROM (
     AND NOT EXISTS (
         SELECT
         FROM notifications_posting other
-        JOIN notifications_subscription via ON via.topic_id = other.topic_id
+        JOIN /* interests() */ via ON via.topic_id = other.topic_id
         LEFT JOIN notifications_readmark seen ON seen.viewer_id = via.viewer_id AND seen.topic_id = via.topic_id
         WHERE other.notification_id = n.id
           AND (

@@ -20,12 +20,21 @@ SELECT
             FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
             WHERE s.viewer_id = u.id
             GROUP BY t.id
+            UNION ALL
+            -- The two given ones stand at 0 until they are made.
+            SELECT given.name, COALESCE(t.head, 0)
+            FROM (VALUES ('platform:all'), ('viewer:' || u.id)) AS given (name)
+            LEFT JOIN notifications_topic t USING (name)
         ) held
     ), '{}') AS positions,
     COALESCE((
-        SELECT jsonb_object_agg(t.name, to_jsonb(s.kinds))
-        FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
-        WHERE s.viewer_id = u.id AND s.until_seq IS NULL
+        SELECT jsonb_object_agg(name, kinds) FROM (
+            SELECT t.name, to_jsonb(s.kinds) AS kinds
+            FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
+            WHERE s.viewer_id = u.id AND s.until_seq IS NULL
+            UNION ALL
+            SELECT given.name, NULL FROM (VALUES ('platform:all'), ('viewer:' || u.id)) AS given (name)
+        ) followed
     ), '{}') AS topics,
     COALESCE((
         SELECT jsonb_object_agg(t.name, extract(epoch FROM s.muted_until)::float8)

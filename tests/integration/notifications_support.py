@@ -7,6 +7,7 @@ from typing import Any
 from accounts.commands import create_viewer
 from accounts.models import Membership, User
 from notifications.commands import post_notification
+from notifications.given_topics import own_topic
 from notifications.models import Notification
 from notifications.queries import inbox
 
@@ -39,6 +40,11 @@ def post(title: str, *topics: str, subject: str = "", version: int = 1, **change
     posted = post_notification(subject=subject, subject_version=version, title=title, **card | changes)
     assert posted is not None
     return posted
+
+
+def given(user: User, *, own: int = 0, platform: int = 0) -> dict[str, int]:
+    """The positions in the topics that a viewer is given."""
+    return {"platform:all": platform, own_topic(user.pk): own}
 
 
 def titles(user: User, **paging: Any) -> list[str]:

@@ -23,6 +23,7 @@ from accounts.queries import is_member
 from notifications.commands import mark_read, mute, revise_notification, subscribe, turn_windows, unsubscribe
 from notifications.errors import NotFollowed
 from notifications.events import notification_posted
+from notifications.given_topics import PLATFORM, own_topic
 from notifications.live import batching, healing, push, tick
 from notifications.live.auth import credential
 from notifications.live.connection import Connection, Identity
@@ -173,7 +174,7 @@ class Walk(RuleBasedStateMachine):
         self.hub = Hub()
         self.pump = self.loop.create_task(self.hub.deliver_all())
         self.topics = [f"category:run{run}-{letter}" for letter in "abc"]
-        self.viewer = a_viewer()
+        self.viewer, self.another = a_viewer(), a_viewer()
         self.subjects: list[str] = []
         self.hints: list[Posted] = []
         self.run_number = run
@@ -207,6 +208,13 @@ class Walk(RuleBasedStateMachine):
         subject = f"release:run{self.run_number}-{len(self.subjects)}"
         self.subjects.append(subject)
         self.tell(post(subject, *(self.topics[n] for n in sorted(chosen)), subject=subject, **audience))
+
+    @rule(to=st.sampled_from(["viewer", "another", "everybody"]))
+    def tell_without_being_followed(self, to: str) -> None:
+        topic = {"viewer": own_topic(self.viewer.pk), "another": own_topic(self.another.pk), "everybody": PLATFORM}[to]
+        subject = f"note:run{self.run_number}-{len(self.subjects)}"
+        self.subjects.append(subject)
+        self.tell(post(f"{subject} to {to}", topic, subject=subject, kind="announcement"))
 
     @rule(number=st.integers(0, 99), recalled=st.booleans())
     def change(self, number: int, recalled: bool) -> None:
