@@ -4,7 +4,10 @@ from django.contrib import admin
 
 from broker.console import ReadOnlyAdmin
 
+from .announcements.admin import AnnouncementAdmin
 from .models import Notification, Subscription, Topic
+
+__all__ = ["AnnouncementAdmin"]
 
 
 @admin.register(Topic)

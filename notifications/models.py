@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from .announcements import models as announcements
 from .insight import models as insight
 from .outbound import models as outbound
 
@@ -23,6 +24,7 @@ __all__ = [
     "ReadState",
     "Subscription",
     "Topic",
+    "announcements",
     "insight",
     "outbound",
 ]

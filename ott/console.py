@@ -93,6 +93,7 @@ def _navigation() -> list[dict[str, Any]]:
         ),
         _group(
             "Notifications",
+            ("Announcements", "campaign", "notifications_announcement"),
             ("Notifications", "notifications", "notifications_notification"),
             ("Topics", "tag", "notifications_topic"),
             ("Subscriptions", "bookmark", "notifications_subscription"),

@@ -40,6 +40,7 @@ topology = Topology(
         ),
         Exchange(name="media", type=ExchangeType.DIRECT, types=("asset.attached",)),
         Exchange(name="notifications", type=ExchangeType.HEADERS, types=("notification.posted",)),
+        Exchange(name="platform", type=ExchangeType.FANOUT, types=("announcement.published", "announcement.withdrawn")),
         Exchange(
             name="outbound",
             type=ExchangeType.DIRECT,
@@ -50,6 +51,7 @@ topology = Topology(
         Stream(name="releases", partitions=2, max_age=MONTH, max_bytes=GIB),
         Stream(name="listings", partitions=2, format=Format.AVRO, max_age=MONTH, max_bytes=GIB),
         Stream(name="plans", partitions=2, max_age=MONTH, max_bytes=GIB),
+        Stream(name="announcements", partitions=1, max_age=MONTH, max_bytes=GIB),
     ),
     queues=(
         WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3, fair_by="studio"),
@@ -65,6 +67,7 @@ topology = Topology(
             name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="outbound-urgent"
         ),
         WorkQueue(name="measure_audience", handler="notifications.insight.audience.measure_audience", lane="bulk"),
+        WorkQueue(name="brief_operators", handler="notifications.announcements.handlers.brief_operators"),
         WorkQueue(name="tell_viewer", handler="notifications.outbound.tasks.tell_viewer"),
     ),
     bindings=(
@@ -78,6 +81,8 @@ topology = Topology(
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="plan_deliveries"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="measure_audience"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="measure_audience"),
+        Binding(exchange="platform", to="announcements"),
+        Binding(exchange="platform", to="brief_operators"),
         Binding(exchange="outbound", routing_key="deliveries.wanted.high", to="create_alerts"),
         Binding(exchange="outbound", routing_key="deliveries.wanted.normal", to="create_deliveries"),
         Binding(exchange="outbound", routing_key="deliveries.created", to="send_deliveries"),
@@ -106,6 +111,15 @@ topology = Topology(
                 "studio.release.planned": "catalog.ingest_handlers.on_release_planned",
                 "studio.release.scheduled": "catalog.ingest_handlers.on_release_scheduled",
                 "studio.release.withdrawn": "catalog.ingest_handlers.on_release_withdrawn",
+            },
+        ),
+        Group(
+            name="platform",
+            stream="announcements",
+            semantics=Semantics.EXACTLY_ONCE,
+            handlers={
+                "announcement.published": "notifications.announcements.handlers.on_announcement_published",
+                "announcement.withdrawn": "notifications.announcements.handlers.on_announcement_withdrawn",
             },
         ),
         Group(
