@@ -7,3 +7,7 @@ class AccountsConfig(AppConfig):
     """Django's handle on the app."""
 
     name = "accounts"
+
+    def ready(self) -> None:
+        """Make the schemas of our messages known to the broker."""
+        from . import events  # noqa: F401, PLC0415 - models must be loaded first

@@ -10,13 +10,18 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from broker.outbox import lock_keys, publish
+
 from .clock import database_now
+from .events import membership_ending
 from .models import ApiToken, Membership, User, ViewerProfile
 from .places import REGIONS, unknown_languages
 from .problems import EmailTaken, InvalidProfile, NoMembership, OverlappingMembership, UnknownToken
+from .queries import ending_memberships
 from .tokens import token_digest
 
 TOKEN_PREFIX_LENGTH = 10
+TOLD_AT_ONCE = 500
 TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -103,6 +108,22 @@ def update_profile(
     given = {field: value for field, value in changes.items() if value is not None}
     ViewerProfile.objects.filter(pk=user.pk).update(**given, entitlement_version=F("entitlement_version") + 1)
     return ViewerProfile.objects.get(pk=user.pk)
+
+
+@transaction.atomic
+def tell_of_ending_memberships(*, within: timedelta) -> int:
+    """Publish `membership.ending` for periods that end within that time, each once; how many there were.
+
+    At most `TOLD_AT_ONCE` a call, and safe to run twice at once: each takes those that the other leaves.
+    """
+    untold = ending_memberships(until=database_now() + within).filter(end_told_at__isnull=True)
+    claimed = untold.select_for_update(of=("self",), skip_locked=True).order_by("ends_at", "pk")[:TOLD_AT_ONCE]
+    ending = sorted(claimed, key=lambda membership: membership.user_id)
+    lock_keys(membership_ending(membership).key for membership in ending)
+    for membership in ending:
+        publish(membership_ending(membership))
+    Membership.objects.filter(pk__in=[membership.pk for membership in ending]).update(end_told_at=Now())
+    return len(ending)
 
 
 def bump_entitlements(*, user_id: int) -> None:

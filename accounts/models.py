@@ -67,9 +67,17 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
+    end_told_at = models.DateTimeField(null=True, editable=False)  # when its member was told that it ends soon
 
     class Meta:
-        indexes = [models.Index(fields=["user", "starts_at"], name="membership_of_user")]
+        indexes = [
+            models.Index(fields=["user", "starts_at"], name="membership_of_user"),
+            models.Index(
+                fields=["ends_at"],
+                condition=models.Q(end_told_at__isnull=True, ends_at__isnull=False),
+                name="membership_ending",
+            ),
+        ]
 
 
 class ApiToken(models.Model):

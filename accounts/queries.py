@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from .clock import database_now
 from .models import ApiToken, Membership, User
@@ -18,6 +19,18 @@ def memberships_at(moment: datetime) -> Q:
 def is_member(*, user_id: int, at: datetime | None = None) -> bool:
     """Whether a membership period contains that moment, now by default."""
     return Membership.objects.filter(memberships_at(at or database_now()), user_id=user_id).exists()
+
+
+def ending_memberships(*, until: datetime) -> QuerySet[Membership]:
+    """Running periods that end by `until`, and that none follows without a gap."""
+    next_ones = Membership.objects.filter(
+        Q(ends_at__isnull=True) | Q(ends_at__gt=OuterRef("ends_at")),
+        user_id=OuterRef("user_id"),
+        starts_at__lte=OuterRef("ends_at"),
+    )
+    return Membership.objects.filter(
+        ~Exists(next_ones), starts_at__lte=Now(), ends_at__gt=Now(), ends_at__lte=until, user__is_active=True
+    )
 
 
 def current_membership(*, user_id: int) -> Membership | None:

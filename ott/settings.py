@@ -191,6 +191,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 60},
     },
+    "tell-of-ending-memberships": {
+        "task": "accounts.tell_of_ending_memberships",
+        "schedule": 600.0,
+        "options": {"queue": "default", "expires": 600},
+    },
     "forget-idempotency-keys": {
         "task": "accounts.forget_idempotency_keys",
         "schedule": 3600.0,
@@ -234,6 +239,7 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 # --- Accounts ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 OTT_TRIAL_DAYS = env.int("OTT_TRIAL_DAYS", 30)  # of membership for whoever signs up; 0 = none
+OTT_MEMBERSHIP_NOTICE_DAYS = env.int("OTT_MEMBERSHIP_NOTICE_DAYS", 3)  # before the end, a member is told
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",

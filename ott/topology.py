@@ -38,6 +38,7 @@ topology = Topology(
             type=ExchangeType.TOPIC,
             types=("studio.release.planned", "studio.release.scheduled", "studio.release.withdrawn"),
         ),
+        Exchange(name="accounts", type=ExchangeType.DIRECT, types=("membership.ending",)),
         Exchange(name="media", type=ExchangeType.DIRECT, types=("asset.attached",)),
         Exchange(name="notifications", type=ExchangeType.HEADERS, types=("notification.posted",)),
         Exchange(name="platform", type=ExchangeType.FANOUT, types=("announcement.published", "announcement.withdrawn")),
@@ -67,6 +68,7 @@ topology = Topology(
             name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="outbound-urgent"
         ),
         WorkQueue(name="measure_audience", handler="notifications.insight.audience.measure_audience", lane="bulk"),
+        WorkQueue(name="tell_member", handler="notifications.personal.on_membership_ending"),
         WorkQueue(name="brief_operators", handler="notifications.announcements.handlers.brief_operators"),
         WorkQueue(name="tell_viewer", handler="notifications.outbound.tasks.tell_viewer"),
     ),
@@ -74,6 +76,7 @@ topology = Topology(
         Binding(exchange="catalog", routing_key="release.#", to="releases"),
         Binding(exchange="catalog", routing_key="release.#", to="listings", transform=AS_LISTING),
         Binding(exchange="studios", routing_key="studio.#", to="plans"),
+        Binding(exchange="accounts", routing_key="membership.ending", to="tell_member"),
         Binding(exchange="media", routing_key="asset.attached", to="encode"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "high"}, to="fan_out_urgent"),
         Binding(exchange="notifications", headers={"x-match": "all", "urgency": "normal"}, to="fan_out"),
