@@ -16,6 +16,18 @@ class _Strict(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
+class Window(_Strict):
+    """Out in a region (ISO 3166-1 alpha-2), from a moment, or at once, until another, or for good."""
+
+    region: str = Field(max_length=2)
+    opens_at: AwareDatetime | None = None
+    closes_at: AwareDatetime | None = None
+
+
+Languages = Annotated[list[Annotated[str, Field(max_length=8)]], Field(max_length=40)]
+Windows = Annotated[list[Window], Field(max_length=250)]
+
+
 class ReleaseIn(_Strict):
     """A new draft."""
 
@@ -30,6 +42,8 @@ class ReleaseIn(_Strict):
     episode: Number | None = None
     starts_at: AwareDatetime | None = Field(None, description="When a live event begins")
     expires_at: AwareDatetime | None = Field(None, description="When the release is over and leaves the lists")
+    languages: Languages = Field([], description="ISO 639-1; spoken or subtitled. None: it is for everybody")
+    windows: Windows = Field([], description="The regions in which it is out. None: everywhere")
 
 
 class ReleaseChanges(_Strict):
@@ -41,6 +55,8 @@ class ReleaseChanges(_Strict):
     episode: Number | None = None
     starts_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
+    languages: Languages = []
+    windows: Windows = []
 
 
 class ScheduleIn(_Strict):
@@ -93,6 +109,8 @@ class ReleaseOut(Schema):
     expires_at: datetime | None
     scheduled_at: datetime | None
     published_at: datetime | None
+    languages: list[str]
+    windows: list[Window]
     asset: AssetOut | None
 
 
@@ -109,6 +127,8 @@ def release_out(release: Release) -> ReleaseOut:
         category=Category(title.category),
         url=f"/titles/{title.slug}/",
         asset=asset_out(release.asset) if release.asset else None,
+        languages=release.languages or [],
+        windows=[Window(**window) for window in release.windows or ()],
         **{name: getattr(release, name) for name in (*copied, *moments)},
     )
 

@@ -1,7 +1,7 @@
 """Everything that changes releases. Each command is one transaction: check who asks, decide, store, publish."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -59,6 +59,8 @@ def draft_release(
     episode: int | None = None,
     starts_at: datetime | None = None,
     expires_at: datetime | None = None,
+    languages: Sequence[str] | None = None,
+    windows: Sequence[Mapping[str, Any]] | None = None,
 ) -> Release:
     """Begin a release of `title`: one of the studio's, its slug, or a name, which makes one in `category`.
 
@@ -79,6 +81,8 @@ def draft_release(
             "episode": episode,
             "starts_at": starts_at,
             "expires_at": expires_at,
+            "languages": languages,
+            "windows": windows,
         }
     )
     release = Release(pk=uuid4(), title=title)
@@ -91,7 +95,7 @@ def draft_release(
 def edit_release(
     *, actor: User | None, release_id: UUID, changes: Mapping[str, Any], editing: Editing | None = None
 ) -> Release:
-    """Change headline, synopsis, season, episode, `starts_at` or `expires_at`; what is not given stays.
+    """Change some of the details, by the names that `draft_release` has for them; what is not given stays.
 
     With `editing`, `changes` are all that a page shows, and what others changed since it was rendered is kept;
     without, they are meant as they are given. After publication this needs the role that publishes, and subscribers'

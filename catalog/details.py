@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
+
+from accounts.places import REGIONS, unknown_languages
 
 from .errors import InvalidRelease
 from .models import ReleaseKind, Title
@@ -70,6 +73,32 @@ def _moment(name: str, value: Any) -> str | None:
     return value.astimezone(UTC).isoformat()  # one moment, one text
 
 
+def _languages(name: str, value: Any) -> list[str] | None:
+    """None where none is said: then the release is for everybody."""
+    if unknown := unknown_languages(value or ()):
+        raise InvalidRelease(f"There is no language {unknown[0][:20]!r} here.", field=name)
+    return sorted(set(value)) if value else None
+
+
+def _windows(name: str, value: Any) -> list[dict[str, Any]] | None:
+    """By region; None where there are none: then the release is out everywhere."""
+    windows = sorted((_window(name, window) for window in value or ()), key=itemgetter("region"))
+    regions = [window["region"] for window in windows]
+    if len(set(regions)) < len(regions):
+        raise InvalidRelease("A region can have one window.", field=name)
+    return windows or None
+
+
+def _window(name: str, window: Mapping[str, Any]) -> dict[str, Any]:
+    region, opens_at, closes_at = str(window.get("region")), window.get("opens_at"), window.get("closes_at")
+    if region not in REGIONS:
+        raise InvalidRelease(f"There is no region {region[:20]!r}.", field=name)
+    edges = {"opens_at": _moment(name, opens_at), "closes_at": _moment(name, closes_at)}
+    if opens_at and closes_at and closes_at <= opens_at:
+        raise InvalidRelease(f"In {REGIONS[region]}, the window would close before it opens.", field=name)
+    return {"region": region, **edges}
+
+
 _CLEANERS = {
     "headline": _headline,
     "synopsis": _synopsis,
@@ -77,4 +106,6 @@ _CLEANERS = {
     "episode": _number,
     "starts_at": _moment,
     "expires_at": _moment,
+    "languages": _languages,
+    "windows": _windows,
 }

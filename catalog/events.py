@@ -18,8 +18,18 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@register("release.published", 2)
-@register("release.updated", 2)
+class Window(BaseModel):
+    """A release is out in `region` from `opens_at` (null: at once) until `closes_at` (null: for good)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    region: str
+    opens_at: AwareDatetime | None
+    closes_at: AwareDatetime | None
+
+
+@register("release.published", 3)
+@register("release.updated", 3)
 class ReleaseData(_Data):
     """A release as subscribers see it, at `version` of its aggregate."""
 
@@ -43,10 +53,12 @@ class ReleaseData(_Data):
     published_at: AwareDatetime
     starts_at: AwareDatetime | None
     expires_at: AwareDatetime | None
+    languages: list[str]  # none: not said
+    windows: list[Window]  # none: out everywhere
     changed_at: AwareDatetime
 
 
-@register("release.recalled", 2)
+@register("release.recalled", 3)
 class RecalledReleaseData(ReleaseData):
     """A release that was taken back, with the studio's reason."""
 
@@ -94,6 +106,8 @@ class ReleasePlannedData(_Data):
     episode: Number | None = None
     starts_at: AwareDatetime | None = Field(None, description="When a live event begins")
     expires_at: AwareDatetime | None = Field(None, description="When the release is over")
+    languages: list[str] | None = Field(None, description="ISO 639-1; spoken or subtitled")
+    windows: list[Window] | None = Field(None, description="The regions in which it is out; everywhere without")
 
 
 @register("studio.release.scheduled", 1)
@@ -126,6 +140,14 @@ class AssetAttachedData(_Data):
 def _with_moment_of_change(message: Message) -> dict[str, Any]:
     """Version 1 did not say when the release changed; the envelope does."""
     return {**message.data, "changed_at": message.time.isoformat()}
+
+
+@upcaster("release.published", 2)
+@upcaster("release.updated", 2)
+@upcaster("release.recalled", 2)
+def _for_everybody(message: Message) -> dict[str, Any]:
+    """Version 2 knew neither languages nor windows."""
+    return {**message.data, "languages": [], "windows": []}
 
 
 def release_published(release: Release) -> Message:
@@ -173,7 +195,7 @@ def _about(release: Release, type_: str, further: dict[str, Any]) -> Message:
     key = release_key(release.pk)
     return Message(
         type=type_,
-        version=2,
+        version=3,
         source=SOURCE,
         subject=key,
         key=key,
@@ -205,6 +227,8 @@ def release_data(release: Release) -> dict[str, Any]:
         "url": f"/titles/{title.slug}/",
         "image": _image(release),
         **{name: _iso(getattr(release, name)) for name in ("published_at", "starts_at", "expires_at")},
+        "languages": release.languages or [],
+        "windows": release.windows or [],
         "changed_at": _iso(release.updated_at),
     }
 

@@ -6,19 +6,12 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import QuerySet
 
+from accounts.places import LANGUAGES
 from accounts.problems import Problem
 
 from .errors import ConcurrentEdit
 from .models import Category, Maturity, ReleaseKind, StudioMember, Title, TitleType
-
-MOMENT = "%Y-%m-%dT%H:%M"
-
-
-class MomentField(forms.DateTimeField):
-    """A moment in the viewer's time zone, chosen in the browser's own picker."""
-
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
-    input_formats = [MOMENT, "%Y-%m-%dT%H:%M:%S"]
+from .window_fields import MomentField, WindowsField
 
 
 class ReleaseForm(forms.Form):
@@ -30,6 +23,15 @@ class ReleaseForm(forms.Form):
     episode = forms.IntegerField(min_value=1, max_value=9999, required=False)
     starts_at = MomentField(label="Starts at", required=False, help_text="Viewers see a countdown until then.")
     expires_at = MomentField(label="Available until", required=False)
+    languages = forms.MultipleChoiceField(
+        choices=list(LANGUAGES.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Spoken or subtitled. Viewers who chose none of these are not told; none chosen: everybody is.",
+    )
+    windows = WindowsField(
+        required=False, help_text="Out in these regions alone, from and until then. None: everywhere, at once."
+    )
 
 
 class NewReleaseForm(ReleaseForm):

@@ -61,7 +61,7 @@ def _who(message: Message) -> tuple[Studio, User]:
 
 def _plan(message: Message, studio: Studio, actor: User) -> UUID:
     data = ReleasePlannedData.model_validate(message.data)
-    details = {name: getattr(data, name) for name in DETAILS if name in data.model_fields_set}
+    details = {name: value for name, value in data.model_dump(exclude_unset=True).items() if name in DETAILS}
     known = ReleaseReference.objects.filter(studio=studio, reference=data.reference).first()
     if known is not None:
         _check_unchanged(known.release_id, data)

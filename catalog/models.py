@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -210,6 +211,8 @@ class Release(models.Model):
     playable = models.OneToOneField(Asset, models.SET_NULL, null=True, blank=True, related_name="playable_release")
     starts_at = models.DateTimeField(null=True, blank=True)  # a live event's
     expires_at = models.DateTimeField(null=True, blank=True)
+    languages = ArrayField(models.CharField(max_length=8), null=True, blank=True)  # null: not said
+    windows = models.JSONField(null=True, blank=True)  # [{region, opens_at, closes_at}]; null: everywhere
     scheduled_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -21,7 +21,9 @@ def release_row(aggregate: str, history: Iterable[RecordedEvent]) -> dict[str, A
     for event in history:
         state = evolve(state, Event(event.type, event.data))
         created_at, updated_at = created_at or event.recorded_at, event.recorded_at
-    details = {name: _moment(value) if name in MOMENTS else value for name, value in state.details.items()}
+    # What a release was drafted with before there were languages and windows does not name them.
+    details: dict[str, Any] = {**dict.fromkeys(DETAILS), **state.details}
+    details |= {name: _moment(details[name]) for name in MOMENTS}
     return {
         **{name: details[name] for name in DETAILS},
         "id": release_id_in(aggregate),

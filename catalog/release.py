@@ -34,7 +34,7 @@ class Video(StrEnum):
     FAILED = "failed"
 
 
-DETAILS = ("headline", "synopsis", "season", "episode", "starts_at", "expires_at")
+DETAILS = ("headline", "synopsis", "season", "episode", "starts_at", "expires_at", "languages", "windows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def draft(state: ReleaseState, *, title: int, kind: str, details: Mapping[str, A
 def edit(state: ReleaseState, *, changes: Mapping[str, Any]) -> list[Event]:
     """Change some of `DETAILS`; after publication that is an update, which subscribers hear of."""
     _require(state, "edit", Stage.DRAFT, Stage.SCHEDULED, Stage.PUBLISHED)
-    news = {name: value for name, value in changes.items() if state.details[name] != value}
+    news = {name: value for name, value in changes.items() if state.details.get(name) != value}
     if not news:
         return []
     return [Event("release.updated" if state.stage is Stage.PUBLISHED else "release.edited", {"changes": news})]

@@ -10,7 +10,7 @@ from .handlers import subject_of, topics_of
 from .models import Notification, Posting
 
 _CARD = ["subject_version", "kind", "title", "body", "url", "image", "studio", "category", "maturity", "recalled"]
-_CARD += ["published_at", "expires_at"]
+_CARD += ["published_at", "expires_at", "languages", "windows"]
 
 
 def card_of(message: Message) -> Mapping[str, Any] | None:

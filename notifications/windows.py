@@ -1,6 +1,7 @@
 """Region windows: a release may be out in some regions alone, in each from a moment until another.
 
-As JSON, `[{"region": "DE", "from": "2026-03-01T20:00:00+00:00", "until": null}, …]`; none at all: everywhere, always.
+As JSON, `[{"region": "DE", "opens_at": "2026-03-01T20:00:00+00:00", "closes_at": null}, …]`; none at all means
+everywhere and always.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +20,14 @@ def open_regions(windows: Windows | None, now: datetime) -> list[str] | None:
 
 def next_turn(windows: Windows | None, now: datetime) -> datetime | None:
     """When the next window opens or closes."""
-    moments = [window[edge] for window in windows or () for edge in ("from", "until") if window[edge]]
+    moments = [window[edge] for window in windows or () for edge in ("opens_at", "closes_at") if window[edge]]
     later = [moment for moment in map(datetime.fromisoformat, moments) if moment > now]
     return min(later, default=None)
 
 
 def _begin(window: Mapping[str, Any]) -> float:
-    return datetime.fromisoformat(window["from"]).timestamp() if window["from"] else float("-inf")
+    return datetime.fromisoformat(window["opens_at"]).timestamp() if window["opens_at"] else float("-inf")
 
 
 def _end(window: Mapping[str, Any]) -> float:
-    return datetime.fromisoformat(window["until"]).timestamp() if window["until"] else float("inf")
+    return datetime.fromisoformat(window["closes_at"]).timestamp() if window["closes_at"] else float("inf")

@@ -10,7 +10,9 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.places import REGION_CHOICES
 from catalog.models import Category
+from catalog.window_fields import rows_of
 
 register = template.Library()
 
@@ -47,6 +49,12 @@ def field(bound: BoundField, label: str = "", *, needed: bool = False) -> dict[s
     `needed` is for a field that only its form as a whole can require.
     """
     return {"field": bound, "label": label or bound.label, "needed": needed or bound.field.required}
+
+
+@register.inclusion_tag("studio/windows.html")
+def windows(bound: BoundField) -> dict[str, object]:
+    """The field of a release's region windows, a row for each."""
+    return {"field": bound, "rows": rows_of(bound), "regions": REGION_CHOICES}
 
 
 @register.filter

@@ -4,6 +4,15 @@ function showFor(form, kind) {
   for (const part of form.querySelectorAll("[data-for-kind]")) part.hidden = part.dataset.forKind !== kind;
 }
 
+// Another row of region, opening and closing.
+function addWindow(form) {
+  const rows = form.querySelectorAll("[data-window]");
+  const row = rows[rows.length - 1].cloneNode(true);
+  for (const control of row.querySelectorAll("select, input")) control.value = "";
+  rows[rows.length - 1].after(row);
+  row.querySelector("select").focus();
+}
+
 function startForm(form) {
   const kind = form.elements.kind;
   const title = form.elements.title;
@@ -13,6 +22,7 @@ function startForm(form) {
     if (newTitle) newTitle.hidden = title.value !== "";
   };
   form.addEventListener("change", refresh);
+  form.querySelector("[data-add-window]")?.addEventListener("click", () => addWindow(form));
   refresh();
   const preview = document.querySelector('[data-preview="headline"]');
   if (preview) form.elements.headline.addEventListener("input", (event) => (preview.textContent = event.target.value));

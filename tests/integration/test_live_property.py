@@ -48,7 +48,7 @@ PAST, NOW = "2020-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00"
 FUTURE = "2090-01-01T00:00:00+00:00"
 WINDOWS = st.lists(
     st.fixed_dictionaries(
-        {"region": st.sampled_from(REGIONS), "from": st.sampled_from([None, FUTURE]), "until": st.just(FUTURE)}
+        {"region": st.sampled_from(REGIONS), "opens_at": st.sampled_from([None, FUTURE]), "closes_at": st.just(FUTURE)}
     ),
     unique_by=lambda window: window["region"],
     max_size=2,
@@ -160,7 +160,7 @@ class Tab:
 
 def edge(card: Notification, region: str) -> str:
     """Which edge of a region's window is next: it closes when it is open."""
-    return "until" if region in (card.regions or ()) else "from"
+    return "closes_at" if region in (card.regions or ()) else "opens_at"
 
 
 class Walk(RuleBasedStateMachine):
@@ -240,7 +240,7 @@ class Walk(RuleBasedStateMachine):
         if self.subjects:
             card = Notification.objects.get(subject=self.subjects[number % len(self.subjects)])
             moved = [
-                dict.fromkeys(("from", "until")) | {"region": window["region"], edge(card, region): NOW}
+                dict.fromkeys(("opens_at", "closes_at")) | {"region": window["region"], edge(card, region): NOW}
                 if window["region"] == region
                 else window
                 for window in card.windows or ()

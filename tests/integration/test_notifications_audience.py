@@ -35,7 +35,7 @@ def a_follower(*, languages: Sequence[str] = (), region: str = "") -> User:
 
 
 def window(region: str, start: datetime | None = None, end: datetime | None = None) -> dict[str, Any]:
-    return {"region": region, "from": start and start.isoformat(), "until": end and end.isoformat()}
+    return {"region": region, "opens_at": start and start.isoformat(), "closes_at": end and end.isoformat()}
 
 
 def mailed(notification: Notification) -> set[int]:

@@ -41,6 +41,8 @@ def event(type_: str, *, version: int = 1, **changes: Any) -> Message:
         "published_at": "2026-03-01T20:00:00Z",
         "starts_at": None,
         "expires_at": None,
+        "languages": [],
+        "windows": [],
         **changes,
     }
     return Message(type=type_, data=data, key=f"release:{RELEASE}", exchange="catalog", routing_key=type_)
