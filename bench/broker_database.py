@@ -65,15 +65,21 @@ _COPIES = """
 @contextmanager
 def own_database() -> Iterator[str]:
     """A database with the broker's tables and the baseline's, as Django's current one; its URL. Dropped afterwards."""
-    settings, usual = connection.settings_dict, connection.settings_dict["NAME"]
-    name = f"bench_{uuid4().hex[:12]}"
+    with empty_database("broker"):
+        with connection.cursor() as cursor:
+            cursor.execute(bare_outbox.TABLES)
+        yield "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
+
+
+@contextmanager
+def empty_database(*apps: str) -> Iterator[str]:
+    """A database with the tables of one app, or of all, as Django's current one; its name. Dropped afterwards."""
+    usual, name = connection.settings_dict["NAME"], f"bench_{uuid4().hex[:12]}"
     _execute("CREATE DATABASE {}", name)
     try:
         use(name)
-        call_command("migrate", "broker", verbosity=0)
-        with connection.cursor() as cursor:
-            cursor.execute(bare_outbox.TABLES)
-        yield "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**settings)
+        call_command("migrate", *apps, verbosity=0)
+        yield name
     finally:
         use(usual)
         _execute("DROP DATABASE {} WITH (FORCE)", name)

@@ -1,0 +1,148 @@
+"""The inbox of a viewer who follows fifty topics, among ten thousand viewers and among a million.
+
+Two databases of the benchmark's own take turns. Who is measured differs: in kinds (all to live events alone), in how
+long they follow, in what they have read (nothing, half, all, all but a few single ones); one in five is a child.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from notifications.commands import post_notification, subscribe
+from notifications.models import Kind, Notification, Topic
+from notifications.queries import inbox, unread_count
+
+from .broker_database import empty_database, use
+from .population import copies, make_viewers, settle_tables
+from .report import Row, percentile, row_within
+
+VIEWERS = (10_000, 1_000_000)
+NOTIFICATIONS = 100_000
+MEASURED = 100
+ROUNDS = 5
+INBOX_MS, UNREAD_MS, QUERIES, GROWTH = 15.0, 10.0, 3, 2.0
+_STATEMENTS = dict(
+    re.findall(r"-- name: (\w+)\n(.*?)(?=\n-- name|\Z)", Path(__file__).with_suffix(".sql").read_text(), re.S)
+)
+
+
+def run(*, base_url: str) -> list[Row]:
+    """Measure on databases of its own beside the one that the system at `base_url` uses."""
+    with ExitStack() as databases:
+        people = {}
+        for viewers in VIEWERS:
+            name = databases.enter_context(empty_database())
+            started = time.perf_counter()
+            people[viewers] = (name, _fill(viewers))
+            print(f"{viewers} viewers made in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        times: dict[tuple[int, str], list[list[float]]] = {}
+        for _ in range(ROUNDS):
+            for viewers, (name, measured) in people.items():
+                use(name)
+                times.setdefault((viewers, "inbox"), []).append(_timed(measured, _pages))
+                times.setdefault((viewers, "unread count"), []).append(_timed(measured, _count))
+        return [*_rows(times), _queries_row(people[max(VIEWERS)][1])]
+
+
+def _fill(viewers: int) -> range:
+    """Viewers, topics, notifications and what was read; the ids of those who are measured."""
+    ids = make_viewers(viewers)
+    subscribe(viewer_id=ids[0], topic="category:movies")
+    first = _post()
+    values = {
+        "first": ids[0] + 1,
+        "first_measured": ids[-MEASURED],
+        "last_measured": ids[-1],
+        "first_topic": Topic.objects.get().pk,
+        "first_notification": first.pk,
+        "last": NOTIFICATIONS - 1,
+    }
+    for table in ("topic", "notification", "posting"):
+        copies(f"notifications_{table}", source=_STATEMENTS[f"{table}s"], changes="to_jsonb(made)", values=values)
+    _execute("heads", values)
+    number = "jsonb_build_object('id', nextval(pg_get_serial_sequence('notifications_subscription', 'id')))"
+    follows = f"to_jsonb(made) || {number}"
+    copies("notifications_subscription", source=_STATEMENTS["subscriptions"], changes=follows, values=values)
+    for statement in ("kinds", "marks", "items"):
+        _execute(statement, values)
+    settle_tables()
+    return ids[-MEASURED:]
+
+
+def _post() -> Notification:
+    made = post_notification(
+        subject="bench:0",
+        subject_version=1,
+        kind=Kind.PREMIERE,
+        topics={"category:movies": "Movies"},
+        title="Premiere: The Long Night",
+        body="A town waits for the sun. " * 8,
+        url="/titles/the-long-night/",
+        studio="Aurora Pictures",
+        category="Movies",
+        published_at=timezone.now(),
+    )
+    assert made is not None
+    return made
+
+
+def _execute(statement: str, values: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENTS[statement], values)
+
+
+def _pages(viewer_id: int) -> Iterator[Callable[[], Any]]:
+    """The first two pages, if there are two."""
+    page = inbox(viewer_id=viewer_id)
+    yield lambda: inbox(viewer_id=viewer_id)
+    if page.next_before is not None:
+        yield lambda: inbox(viewer_id=viewer_id, before=page.next_before)
+
+
+def _count(viewer_id: int) -> Iterator[Callable[[], Any]]:
+    yield lambda: unread_count(viewer_id=viewer_id)
+
+
+def _timed(measured: Sequence[int], calls_of: Callable[[int], Iterator[Callable[[], Any]]]) -> list[float]:
+    """Milliseconds of each call, for every viewer."""
+    times = []
+    for viewer_id in measured:
+        for call in calls_of(viewer_id):
+            started = time.perf_counter()
+            call()
+            times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def _rows(times: dict[tuple[int, str], list[list[float]]]) -> Iterator[Row]:
+    for what, at_most in (("inbox", INBOX_MS), ("unread count", UNREAD_MS)):
+        for viewers in VIEWERS:
+            p99 = median(percentile(one, 99) for one in times[viewers, what])
+            metric = f"{what}, p99, {viewers:,} viewers"
+            yield row_within(scenario="inbox", metric=metric, value=p99, unit="ms", at_most=at_most)
+        few, many = (median(percentile(one, 50) for one in times[viewers, what]) for viewers in VIEWERS)
+        yield Row(
+            scenario="inbox",
+            metric=f"{what}, p50, {VIEWERS[1]:,} viewers beside {VIEWERS[0]:,}",
+            value=round(many, 2),
+            unit="ms",
+            baseline=round(few, 2),
+            ratio=round(many / few, 2),
+            goal=f"<= {GROWTH:g} x",
+            met=many <= GROWTH * few,
+        )
+
+
+def _queries_row(measured: Sequence[int]) -> Row:
+    with CaptureQueriesContext(connection) as queries:
+        inbox(viewer_id=measured[0])
+    return row_within(scenario="inbox", metric="queries of an inbox", value=len(queries), unit="", at_most=QUERIES)
