@@ -6,6 +6,7 @@ from typing import Any
 from broker.messages import Message
 
 from .commands import post_notification
+from .drops import drop_body, drop_headline, take_part
 from .models import Kind
 
 MAX_BODY = 300  # characters of a synopsis on a card
@@ -45,10 +46,21 @@ def topics_of(message: Message) -> dict[str, str]:
 
 
 def _post(message: Message, *, title: str, body: str, recalled: bool = False) -> None:
-    data = message.data
+    """Post one release's card; an episode may have a part in a card that counts several."""
+    subject, version, data = subject_of(message), message.data["version"], message.data
+    if data["kind"] == Kind.EPISODE:
+        parts = take_part(subject=subject, data=data, recalled=recalled)
+        if not parts:
+            return
+        subject, version = parts[0].card, sum(part.version for part in parts)  # grows with each change of any
+        present = [part for part in parts if not part.recalled]
+        if len(present) > 1:
+            title, body, recalled = drop_headline(present), drop_body(present), False
+        elif present:
+            title, body, recalled, data = _headline(present[0].data), _what(present[0].data), False, present[0].data
     post_notification(
-        subject=subject_of(message),
-        subject_version=data["version"],
+        subject=subject,
+        subject_version=version,
         kind=data["kind"],
         topics=topics_of(message),
         title=title,

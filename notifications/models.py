@@ -18,6 +18,7 @@ __all__ = [
     "Epoch",
     "Kind",
     "Notification",
+    "Part",
     "Posting",
     "ReadItem",
     "ReadMark",
@@ -124,6 +125,21 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Part(models.Model):
+    """An episode's part in a card: several that are published close together share one, see drops.py."""
+
+    subject = models.CharField(max_length=160, primary_key=True)  # "release:<uuid>"
+    card = models.CharField(max_length=160, db_index=True)  # the notification's subject: that of its first episode
+    title = models.CharField(max_length=80)  # slug
+    version = models.PositiveIntegerField()
+    recalled = models.BooleanField(default=False)
+    published_at = models.DateTimeField()
+    data = models.JSONField()  # of the event that told of it last
+
+    class Meta:
+        indexes = [models.Index(fields=["title", "published_at"], name="part_of_title")]
 
 
 class Posting(models.Model):

@@ -103,7 +103,12 @@ topology = Topology(
             },
             shadow=Shadow(
                 effect="notifications.effects.card_of",
-                tables=("notifications_topic", "notifications_notification", "notifications_posting"),
+                tables=(
+                    "notifications_topic",
+                    "notifications_notification",
+                    "notifications_part",
+                    "notifications_posting",
+                ),
             ),
         ),
         Group(

@@ -42,6 +42,7 @@ def event(type_: str, *, version: int = 1, **changes: Any) -> Message:
         "starts_at": None,
         "expires_at": None,
         "languages": [],
+        "changed_at": "2026-03-01T20:00:00Z",
         "windows": [],
         **changes,
     }
@@ -141,3 +142,57 @@ def test_a_long_synopsis_is_cut_at_a_word() -> None:
     body = Notification.objects.get().body
     assert body.endswith("word…")
     assert len(body) < 330
+
+
+def an_episode(number: int, type_: str = "release.published", **changes: Any) -> Message:
+    """One of season 2, a minute after the one before."""
+    facts: dict[str, Any] = {"kind": "episode", "season": 2, "episode": number, "headline": f"Part {number}"}
+    facts |= {"release_id": str(UUID(int=number)), "published_at": f"2026-03-01T20:{number:02}:00Z"}
+    return event(type_, **facts | changes)
+
+
+def test_a_season_drop_is_one_card_that_counts_up_and_down() -> None:
+    viewer = a_viewer()
+    subscribe(viewer_id=viewer.pk, topic=MOVIES)
+
+    def card() -> tuple[int, str, str]:
+        (entry,) = inbox(viewer_id=viewer.pk).entries
+        return entry.revision, entry.title, entry.body
+
+    on_release_published(an_episode(3))
+    assert card()[:2] == (1, "New episode: Part 3")
+    on_release_published(an_episode(4))
+    on_release_published(an_episode(4))
+    assert card() == (2, "2 new episodes: The Long Night", "The Long Night, season 2, episodes 3 to 4.")
+    on_release_published(an_episode(6))
+    assert card() == (3, "3 new episodes: The Long Night", "The Long Night, season 2, episodes 3, 4, 6.")
+    for number, revision in ((3, 4), (6, 5), (4, 6)):
+        on_release_recalled(an_episode(number, "release.recalled", version=2, reason=""))
+        assert card()[0] == revision
+    assert card()[1] == "Withdrawn: Part 4"
+    assert Notification.objects.count() == 1
+
+
+def test_one_that_is_left_of_a_drop_has_a_card_of_its_own_words() -> None:
+    on_release_published(an_episode(1))
+    on_release_published(an_episode(2))
+    on_release_recalled(an_episode(1, "release.recalled", version=2, reason=""))
+
+    assert (Notification.objects.get().title, Notification.objects.get().recalled) == ("New episode: Part 2", False)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"published_at": "2026-03-01T21:02:00Z"},
+        {"title_slug": "another"},
+        {"languages": ["de"]},
+        {"maturity": 16},
+        {"kind": "premiere"},
+    ],
+)
+def test_what_is_of_another_hour_title_audience_or_kind_has_its_own_card(other: dict[str, Any]) -> None:
+    on_release_published(an_episode(1))
+    on_release_published(an_episode(2, **other))
+
+    assert Notification.objects.count() == 2
