@@ -19,6 +19,6 @@ RUN OTT_SECRET_KEY=build OTT_ALLOWED_HOSTS=build DATABASE_URL=postgres://build/b
 USER marquee
 VOLUME /data
 EXPOSE 8000
-CMD ["uvicorn", "ott.asgi:application", "--host=0.0.0.0", "--port=8000", "--loop=uvloop", \
+CMD ["uvicorn", "ott.asgi:application", "--host=0.0.0.0", "--port=8000", "--loop=ott.loop:Loop", \
      "--ws=notifications.live.server:FramesProtocol", "--ws-max-size=1048576", "--ws-per-message-deflate=false", \
      "--ws-ping-interval=0", "--no-access-log", "--log-level=warning", "--timeout-graceful-shutdown=10"]

@@ -16,6 +16,7 @@ import resource
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +39,14 @@ def masked(text: str) -> bytes:
     size = len(payload)
     length = struct.pack("!B", 0x80 | size) if size < LONG else struct.pack("!BH", 0x80 | LONG, size)
     return b"\x81" + length + b"\0\0\0\0" + payload
+
+
+def handshake(path: str, headers: Sequence[str]) -> bytes:
+    """What a client says first: that it wants a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *headers]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 class Crowd:
@@ -96,11 +105,8 @@ class Client(asyncio.BufferedProtocol):
         """Ask for a WebSocket."""
         self._transport = transport = cast(asyncio.Transport, transport)
         plan = self.crowd.plan
-        key = base64.b64encode(os.urandom(16)).decode()
         path = plan["path"].format(number=self.number)
-        lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket", "Connection: Upgrade"]
-        lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *plan["headers"][self.number]]
-        transport.write("\r\n".join([*lines, "", ""]).encode())
+        transport.write(handshake(path, plan["headers"][self.number]))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""

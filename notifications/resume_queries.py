@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -12,7 +13,7 @@ from .models import KIDS_MAX_MATURITY
 from .queries import UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, state_from_row
 
 Held = Mapping[str, int]
-Missed = tuple[int, int | None]
+Revisions = tuple[tuple[int, int | None], ...]  # (notification, revision)
 
 
 def states_of(*, viewer_ids: Sequence[int]) -> list[ViewerState | None]:
@@ -23,17 +24,23 @@ def states_of(*, viewer_ids: Sequence[int]) -> list[ViewerState | None]:
     return states
 
 
-def missed_by(*, viewers: Sequence[tuple[int, Held]], limit: int) -> list[list[Missed]]:
-    """(notification, revision) of what each (viewer, positions held) has missed, in posting order. One query.
+def missed_by(*, viewers: Sequence[tuple[int, Held]], limit: int) -> list[Revisions]:
+    """What each (viewer, positions held) has missed, in posting order. One query, which costs by the topic held.
 
     The revision is None where a card that the viewer may hold is not for them any more.
     """
-    missed: list[list[Missed]] = [[] for _ in viewers]
+    missed: list[Revisions] = [()] * len(viewers)
     held = [json.dumps(dict(positions)) for _, positions in viewers]
-    rows = _rows("missed", [viewer_id for viewer_id, _ in viewers], held, limit=limit)
-    for row in sorted(rows, key=itemgetter("posted_at", "notification_id")):
-        missed[row["place"] - 1].append((row["notification_id"], row["revision"]))
+    for row in _rows("missed", [viewer_id for viewer_id, _ in viewers], held, limit=limit):
+        missed[row["place"] - 1] = _revisions(row["revisions"] or "")
     return missed
+
+
+@lru_cache(256)
+def _revisions(text: str) -> Revisions:
+    """What `missed.sql` tells; of a crowd, many have missed the same."""
+    pairs = (pair.split(":") for pair in text.split())
+    return tuple((int(notification), None if revision == "-" else int(revision)) for notification, revision in pairs)
 
 
 def read_news_of(*, viewer_ids: Sequence[int]) -> list[ReadNews]:

@@ -1,5 +1,6 @@
 """The ASGI application: pages and API by Django, live connections by `notifications.live`."""
 
+import gc
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
@@ -15,6 +16,10 @@ from catalog.request_limit import Application, limit_requests  # noqa: E402
 from notifications.live.gateway import gateway, stop_gateway  # noqa: E402
 from notifications.live.routing import websocket_urlpatterns  # noqa: E402
 
+# Of thousands of connections nearly everything stays; with Python's own thresholds a crowd that comes brings on a walk
+# through all of it, a third of a second, again and again.
+GC_THRESHOLDS = (10_000, 20, 100)
+
 
 async def lifespan(
     scope: Mapping[str, Any],
@@ -24,6 +29,9 @@ async def lifespan(
     """Start the live gateway with the server and stop it with the server (the ASGI lifespan protocol, 2.0)."""
     await receive()
     gateway()
+    gc.collect()
+    gc.freeze()  # what is loaded stays: the collector need not walk through it
+    gc.set_threshold(*GC_THRESHOLDS)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await stop_gateway()

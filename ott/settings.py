@@ -214,7 +214,7 @@ LIVE_HEARTBEAT_SECONDS = env.float("OTT_LIVE_HEARTBEAT_SECONDS", 25.0)
 LIVE_TICK_SECONDS = 2.0
 LIVE_MAX_CONNECTIONS = env.int("OTT_LIVE_MAX_CONNECTIONS", 15_000)  # to one web process
 LIVE_MAX_PER_VIEWER = 30  # tabs and devices, to one web process
-LIVE_ADMISSIONS_PER_SECOND = 1000.0  # of clients that all come back at once, in each web process
+LIVE_ADMISSIONS_PER_SECOND = 500.0  # of clients that all come back at once, in each web process
 LIVE_MAX_FRAME_BYTES = 64 * 1024
 LIVE_MAX_MISSING = 200  # more than this many missed postings: reset, and the client reloads its list
 

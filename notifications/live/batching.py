@@ -12,6 +12,7 @@ from .threads import in_thread
 
 AT_ONCE = 64
 WORKERS = 2
+GATHER_SECONDS = 0.1  # in a storm: many small batches cost more than a few large ones
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -51,7 +52,7 @@ class Batcher(Generic[Question, Answer]):
             await self._answer(asked)
             if self._waiting:  # a storm
                 pause = len(asked) * WORKERS / self._per_second * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-                await asyncio.sleep(max(0.0, pause - (time.monotonic() - started)))
+                await asyncio.sleep(max(GATHER_SECONDS, pause - (time.monotonic() - started)))
 
     async def _answer(self, asked: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         answers: list[Answer | Exception]

@@ -133,10 +133,10 @@ class Connection:
         else:
             self._wait(outgoing, cost)
 
-    def owe(self, frame: Outgoing) -> None:
-        """Send a frame of the answer to a resume: `LIVE_MAX_MISSING` bounds those already."""
-        if self._waiting is not None or self._closing is not None or not self._outlet.write(frame):
-            self._wait(frame, 0)
+    def owe(self, answer: Outgoing) -> None:
+        """Send the answer to a resume: `LIVE_MAX_MISSING` bounds that already."""
+        if self._waiting is not None or self._closing is not None or not self._outlet.write(answer):
+            self._wait(answer, 0)
 
     def _wait(self, outgoing: Outgoing, cost: int) -> None:
         if self._closing is not None:

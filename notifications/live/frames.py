@@ -52,6 +52,6 @@ class Burst:
 
     __slots__ = ("texts", "wire")
 
-    def __init__(self, frames: Sequence[Frame]) -> None:
-        self.texts: Sequence[str] = [frame.text for frame in frames]
-        self.wire = b"".join(frame.wire for frame in frames)
+    def __init__(self, parts: Sequence[Outgoing]) -> None:
+        self.texts: Sequence[str] = [text for part in parts for text in part.texts]
+        self.wire = b"".join([part.wire for part in parts])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection as database
@@ -10,11 +11,11 @@ from django.db import transaction
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
 from notifications.queries import ReadNews, ViewerState
-from notifications.resume_queries import missed_by, prepare_snapshot, read_news_of, states_of
+from notifications.resume_queries import Revisions, missed_by, prepare_snapshot, read_news_of, states_of
 
 from .batching import Batcher
 from .connection import Connection
-from .frames import Frame
+from .frames import Burst, Frame, Outgoing
 from .healing import read_revisions
 from .hub import Hub
 from .posted import Posted
@@ -23,13 +24,23 @@ from .protocol import Ping, ReadNotice, ResetReason, Resume, Welcome
 ATTEMPTS = 3
 
 
+class Missed(NamedTuple):
+    """What a client has missed, in posting order, and how it goes out; one for all who have missed the same."""
+
+    postings: Sequence[Posted]
+    outgoing: Outgoing
+
+
+NOTHING = Missed((), Burst(()))
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One viewer at one moment of the database, and what a client lacks to be there; or why it cannot."""
 
     state: ViewerState
     start: Mapping[str, int] = field(default_factory=dict)  # the positions that the client goes on from
-    missed: Sequence[Posted] = ()
+    missed: Missed = NOTHING
     reads: ReadNews | None = None
     objection: ResetReason | None = None
 
@@ -57,10 +68,9 @@ class Resumer:
             if connection.buffer is None:
                 return  # reset meanwhile: more was released than is kept
             if snapshot.reads is not None and snapshot.state.topics.keys() <= topics:
-                for answer in _answer(snapshot, snapshot.reads, frame):
-                    connection.owe(answer)
-                connection.await_ack(snapshot.missed)
-                for posted in snapshot.missed:
+                connection.owe(Burst(list(_answer(snapshot, snapshot.reads, frame))))
+                connection.await_ack(snapshot.missed.postings)
+                for posted in snapshot.missed.postings:
                     tally.note(Stage.PUSHED, posted.notification, (connection.identity.viewer_id,))
                 hub.settle(connection, snapshot.state)
                 return
@@ -68,14 +78,13 @@ class Resumer:
         hub.reset(connection, "entitlement")
 
 
-def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[Frame]:
+def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[Outgoing]:
     """The frames that bring the client to the snapshot."""
     state = snapshot.state
     heartbeat: float = settings.LIVE_HEARTBEAT_SECONDS
     welcome = Welcome(epoch=state.epoch, positions=dict(snapshot.start), unread=reads.unread, heartbeat=heartbeat)
     yield Frame.of(welcome)
-    for posted in snapshot.missed:
-        yield posted.frame
+    yield snapshot.missed.outgoing
     if frame.positions is not None and reads.version > 0:  # something may have been read while it was away
         yield Frame.of(ReadNotice(ids=reads.ids, positions=reads.positions, unread=reads.unread))
     yield Frame.of(Ping(positions={topic: state.positions[topic] for topic in state.topics}))
@@ -108,23 +117,42 @@ def _begin(frame: Resume, state: ViewerState) -> Snapshot:
 
 
 def _complete(begun: Sequence[tuple[int, Snapshot]]) -> Iterator[Snapshot]:
-    """What each has missed and read; a card that many have missed is read and encoded once."""
+    """What each has missed and read; what many have missed is read and encoded once."""
     if not begun:
         return
     limit: int = settings.LIVE_MAX_MISSING
-    missed = missed_by(viewers=[(viewer_id, snapshot.start) for viewer_id, snapshot in begun], limit=limit + 1)
+    missed = _missed(begun, limit=limit + 1)
     posted = read_revisions(
         {(pk, revision) for each in missed if len(each) <= limit for pk, revision in each if revision is not None}
     )
     reads = read_news_of(viewer_ids=[viewer_id for viewer_id, _ in begun])
+    lots: dict[Revisions, Missed] = {}
     for (_, snapshot), revisions, news in zip(begun, missed, reads, strict=True):
         if len(revisions) > limit:
             yield Snapshot(snapshot.state, objection="too-many")
-        elif any(revision is None for _, revision in revisions):
+            continue
+        if any(revision is None for _, revision in revisions):
             yield Snapshot(snapshot.state, objection="entitlement")
-        else:
-            shown = [posted[pk, revision] for pk, revision in revisions if revision is not None]
-            yield Snapshot(snapshot.state, snapshot.start, shown, news)
+            continue
+        if revisions not in lots:
+            postings = [posted[pk, revision] for pk, revision in revisions if revision is not None]
+            lots[revisions] = Missed(postings, Burst([one.frame for one in postings]))
+        yield Snapshot(snapshot.state, snapshot.start, lots[revisions], news)
+
+
+def _missed(begun: Sequence[tuple[int, Snapshot]], *, limit: int) -> list[Revisions]:
+    """What each has missed, asked only for those topics in which it is behind, which are few."""
+    missed: list[Revisions] = [()] * len(begun)
+    behind = [
+        {topic: seq for topic, seq in snapshot.start.items() if seq < snapshot.state.positions[topic]}
+        for _, snapshot in begun
+    ]
+    places = [place for place, topics in enumerate(behind) if topics]
+    viewers = [(begun[place][0], behind[place]) for place in places]
+    if viewers:
+        for place, revisions in zip(places, missed_by(viewers=viewers, limit=limit), strict=True):
+            missed[place] = revisions
+    return missed
 
 
 def _objection(frame: Resume, state: ViewerState) -> ResetReason | None:

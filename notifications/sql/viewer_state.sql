@@ -14,7 +14,7 @@ SELECT
         WHERE m.user_id = u.id AND (m.ends_at IS NULL OR m.ends_at > now() - interval '1 hour')
     ), '[]') AS periods,
     COALESCE((
-        SELECT jsonb_object_agg(name, position) FROM (
+        SELECT json_object_agg(name, position)::text FROM (
             -- A topic that was left stands still where it was left.
             SELECT t.name, CASE WHEN bool_or(s.until_seq IS NULL) THEN t.head ELSE max(s.until_seq) - 1 END AS position
             FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
@@ -28,8 +28,8 @@ SELECT
         ) held
     ), '{}') AS positions,
     COALESCE((
-        SELECT jsonb_object_agg(name, kinds) FROM (
-            SELECT t.name, to_jsonb(s.kinds) AS kinds
+        SELECT json_object_agg(name, kinds)::text FROM (
+            SELECT t.name, to_json(s.kinds) AS kinds
             FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
             WHERE s.viewer_id = u.id AND s.until_seq IS NULL
             UNION ALL

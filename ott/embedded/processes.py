@@ -15,7 +15,7 @@ _WORKER = (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "worker", "--witho
 # Encoding and bulk have workers of their own, so that neither ever holds a slot that a notification needs.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "web": (
-        *(*_PYTHON, "uvicorn", "ott.asgi:application", f"--host={LOOPBACK}", "--port={port}", "--loop=uvloop"),
+        *(*_PYTHON, "uvicorn", "ott.asgi:application", f"--host={LOOPBACK}", "--port={port}", "--loop=ott.loop:Loop"),
         *("--ws=notifications.live.server:FramesProtocol", "--ws-max-size=1048576", "--ws-per-message-deflate=false"),
         *("--ws-ping-interval=0", "--no-access-log", "--log-level=warning", "--timeout-graceful-shutdown=3"),
     ),

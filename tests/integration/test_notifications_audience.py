@@ -85,8 +85,8 @@ def test_a_release_that_changes_its_languages_has_to_go_from_the_cards_of_some()
 
     assert (titles(german), titles(french)) == ([], ["Dubbed"])
     assert missed_by(viewers=[(german.pk, held), (french.pk, held)], limit=10) == [
-        [(posted.pk, None)],
-        [(posted.pk, 2)],
+        ((posted.pk, None),),
+        ((posted.pk, 2),),
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_window_that_opens_is_news_for_its_region_and_leaves_other_cards_as_th
 
     assert (titles(austrian), titles(japanese)) == (["Around the world"], ["Around the world"])
     assert [unread_count(viewer_id=viewer.pk) for viewer in (austrian, japanese)] == [0, 1]
-    assert missed_by(viewers=[(austrian.pk, held), (japanese.pk, held)], limit=10) == [[], [(posted.pk, 2)]]
+    assert missed_by(viewers=[(austrian.pk, held), (japanese.pk, held)], limit=10) == [(), ((posted.pk, 2),)]
     assert mailed(posted) == {austrian.pk, japanese.pk}
 
 
@@ -132,7 +132,7 @@ def test_a_window_that_closes_takes_the_card_away() -> None:
     time_passes(posted, window("AT", None, database_now()), window("JP"))
 
     assert (titles(austrian), titles(japanese)) == ([], ["Leaving"])
-    assert missed_by(viewers=[(austrian.pk, held), (japanese.pk, held)], limit=10) == [[(posted.pk, None)], []]
+    assert missed_by(viewers=[(austrian.pk, held), (japanese.pk, held)], limit=10) == [((posted.pk, None),), ()]
     assert Notification.objects.get().turns_at is None
 
 
@@ -165,7 +165,7 @@ def test_a_release_that_is_over_sooner_than_was_said_has_to_go() -> None:
     revise_notification(subject="release:a", subject_version=2, expires_at=LONG_AGO)
 
     assert titles(viewer) == []
-    assert missed_by(viewers=[(viewer.pk, held)], limit=10) == [[(posted.pk, None)]]
+    assert missed_by(viewers=[(viewer.pk, held)], limit=10) == [((posted.pk, None),)]
 
 
 # --- Muting --------------------------------------------------------------------------------------------------------

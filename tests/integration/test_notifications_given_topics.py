@@ -85,7 +85,7 @@ def test_positions_of_anothers_own_topic_bring_nothing_of_it() -> None:
 
     (missed,) = missed_by(viewers=[(viewer.pk, held)], limit=9)
 
-    assert missed == [(mine.pk, 1)]
+    assert missed == ((mine.pk, 1),)
     assert set(positions(viewer.pk)) == set(given(viewer))
 
 

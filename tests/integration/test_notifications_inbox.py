@@ -281,7 +281,7 @@ def test_what_is_missing_from_positions_comes_once_in_posting_order_at_its_newes
 
     missed, of_stranger = missed_by(viewers=[(viewer.pk, held), (stranger.pk, held)], limit=LIMIT)
 
-    assert of_stranger == []
+    assert of_stranger == ()
     titles = dict(Notification.objects.values_list("pk", "title"))
     assert [(titles[pk], revision) for pk, revision in missed] == [
         ("Second", 1),

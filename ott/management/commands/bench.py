@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import broker, engines, growth, inbox, latency, live, outbound, projection, routing
+from bench import broker, engines, growth, inbox, latency, live, outbound, projection, reconnect, routing
 from bench.report import Row, as_json, as_table
 from ott.embedded.ports import LOOPBACK
 from ott.embedded.processes import COMMANDS
@@ -23,6 +23,7 @@ SCENARIOS: Mapping[str, Callable[..., list[Row]]] = {
     "live": partial(live.run, web_command=COMMANDS["web"]),
     "outbound": outbound.run,
     "projection": projection.run,
+    "reconnect": partial(reconnect.run, web_command=COMMANDS["web"]),
     "routing": routing.run,
 }
 RESULTS = Path("bench/results")

@@ -1,0 +1,258 @@
+"""A gateway is killed with thousands of clients, who all come back to another one while notifications arrive.
+
+The other one is the platform's web process: it lets the crowd in, reads for it, pushes to it, and is asked for pages at
+the same time. Clients are in a process of their own and come back as a browser does; notifications take the whole road,
+from the outbox to the socket.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, Queue
+from threading import Event, Thread
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.test import Client as Browser
+from django.utils import timezone
+
+from accounts.commands import create_viewer
+from broker.processes import dying_with_parent
+from notifications.commands import post_notification
+
+from .crowd import raise_file_limit
+from .live_audience import ALL
+from .live_contenders import HOST, free_port
+from .people import make_followers
+from .report import Row, percentile, row_within
+
+CLIENTS = 5000
+NOTIFICATIONS = 100
+NOTIFICATIONS_PER_SECOND = 7
+RUNS = 3
+PAGES = ("/", "/notifications/")
+PAGES_PER_SECOND = 5
+BACK_GOAL_SECONDS = 15.0
+PAGE_GOAL_SECONDS = 1.0
+START_SECONDS = 120.0
+END_SECONDS = 90.0
+QUIET_SECONDS = 3.0  # after everybody has everything: what comes now would be a repeat
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to. Times in seconds since the kill."""
+
+    back: float
+    complete: float
+    pages: Sequence[float]  # how long each took
+    incomplete: int  # clients
+    repeated: int  # frames
+    resets: int
+    refusals: int
+
+
+def run(*, base_url: str, web_command: Sequence[str]) -> list[Row]:
+    """Measure; `web_command` starts the web process that is killed, on `{port}`. The one at `base_url` stays."""
+    raise_file_limit()
+    tokens = make_followers(CLIENTS)
+    cookie = _signed_in()
+    outcomes = [_measure(base_url, web_command, tokens, cookie) for _ in range(RUNS)]
+    return _rows(outcomes)
+
+
+def _rows(outcomes: Sequence[Outcome]) -> list[Row]:
+    """The worst of the runs, not their median: a promise holds each time."""
+    pages = [seconds for outcome in outcomes for seconds in outcome.pages]
+    limits: list[tuple[str, float, str, float]] = [
+        ("clients without all notifications", max(o.incomplete for o in outcomes), "clients", 0),
+        ("notifications shown twice", max(o.repeated for o in outcomes), "frames", 0),
+        ("kill → all are back", max(o.back for o in outcomes), "s", BACK_GOAL_SECONDS),
+        ("pages meanwhile, p99", percentile(pages, 99), "s", PAGE_GOAL_SECONDS),
+    ]
+    told: list[tuple[str, float, str]] = [
+        ("kill → all have everything", max(o.complete for o in outcomes), "s"),
+        ("pages meanwhile, p50", percentile(pages, 50), "s"),
+        ("pages asked", len(pages), ""),
+        ("clients told to load their list again", max(o.resets for o in outcomes), ""),
+        ("attempts that were refused", max(o.refusals for o in outcomes), ""),
+    ]
+    return [
+        *(
+            row_within(scenario="reconnect", metric=metric, value=value, unit=unit, at_most=at_most)
+            for metric, value, unit, at_most in limits
+        ),
+        *(Row(scenario="reconnect", metric=metric, value=round(value, 2), unit=unit) for metric, value, unit in told),
+    ]
+
+
+def _measure(base_url: str, web_command: Sequence[str], tokens: Sequence[str], cookie: str) -> Outcome:
+    doomed_port, port = free_port(), int(base_url.rpartition(":")[2])
+    with _web_process(web_command, doomed_port) as doomed, _crowd(doomed_port, port, tokens) as crowd:
+        crowd.hear("ready", START_SECONDS)
+        poster = Thread(target=_post_all)
+        with _asking_for_pages(base_url, cookie) as pages:
+            poster.start()
+            doomed.kill()
+            killed = time.monotonic()
+            ends = crowd.hear_all({"back", "complete"}, END_SECONDS)
+        poster.join()
+        time.sleep(QUIET_SECONDS)
+        report = crowd.report()
+    return Outcome(
+        back=ends.get("back", float("inf")) - killed,
+        complete=ends.get("complete", float("inf")) - killed,
+        pages=[page.result() for page in pages],
+        **{name: report[name] for name in ("incomplete", "repeated", "resets", "refusals")},
+    )
+
+
+# --- The processes -------------------------------------------------------------------------------------------------
+@contextmanager
+def _web_process(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [part.format(port=port) for part in command],
+        preexec_fn=dying_with_parent(),  # noqa: PLW1509 - the child only calls prctl
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(f"http://{HOST}:{port}/healthz"):
+            if time.monotonic() > deadline:
+                raise RuntimeError("The web process that is to be killed did not start.")
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class _Crowd:
+    """The clients' process, by its pipes."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._lines: Queue[str] = Queue()
+        Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line.strip())
+
+    def hear(self, word: str, seconds: float) -> str:
+        """The rest of the next line, which must begin with `word`. Raises `queue.Empty` when there is none."""
+        said = self._lines.get(timeout=seconds)
+        if not said.startswith(word):
+            raise RuntimeError(f"The clients said {said[:200]!r} instead of {word!r}.")
+        return said.removeprefix(word).strip()
+
+    def hear_all(self, words: set[str], seconds: float) -> dict[str, float]:
+        """The times that they tell with these words, in whatever order; without those that do not come in time."""
+        heard: dict[str, float] = {}
+        deadline = time.monotonic() + seconds
+        while heard.keys() != words:
+            try:
+                word, _, moment = self._lines.get(timeout=max(0.0, deadline - time.monotonic())).partition(" ")
+            except Empty:
+                break
+            heard[word] = float(moment)
+        return heard
+
+    def report(self) -> dict[str, Any]:
+        """What came of it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("report\n")
+        self._process.stdin.flush()
+        told: dict[str, Any] = json.loads(self.hear("", START_SECONDS))
+        return told
+
+
+@contextmanager
+def _crowd(port: int, fallback: int, tokens: Sequence[str]) -> Iterator[_Crowd]:
+    with tempfile.NamedTemporaryFile("w", prefix="marquee-bench-", suffix=".json") as plan:
+        json.dump({"tokens": list(tokens), "expected": NOTIFICATIONS}, plan)
+        plan.flush()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.returning", str(port), str(fallback), plan.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=dying_with_parent(),  # noqa: PLW1509 - the child only calls prctl
+        )
+        try:
+            yield _Crowd(process)
+        finally:
+            process.kill()
+            process.wait()
+
+
+# --- What goes on meanwhile ----------------------------------------------------------------------------------------
+def _post_all() -> None:
+    """Post to everybody, at a steady rate."""
+    mark, begun = uuid4().hex[:8], time.monotonic()
+    for number in range(NOTIFICATIONS):
+        time.sleep(max(0.0, begun + number / NOTIFICATIONS_PER_SECOND - time.monotonic()))
+        post_notification(
+            subject=f"bench:{mark}-{number}",
+            subject_version=1,
+            kind="premiere",
+            topics={ALL: ALL},
+            title=f"Premiere {number}",
+            body="What is posted while a crowd comes back.",
+            url="/",
+            published_at=timezone.now(),
+        )
+
+
+@contextmanager
+def _asking_for_pages(base_url: str, cookie: str) -> Iterator[list["Future[float]"]]:
+    """Ask at a steady rate until the block ends, whether or not the answers come; the seconds that each took."""
+    asked: list[Future[float]] = []
+    over = Event()
+
+    def ask() -> None:
+        begun = time.monotonic()
+        while not over.wait(max(0.0, begun + len(asked) / PAGES_PER_SECOND - time.monotonic())):
+            asked.append(threads.submit(_fetch, base_url + PAGES[len(asked) % len(PAGES)], cookie))
+
+    with ThreadPoolExecutor(int(END_SECONDS * PAGES_PER_SECOND)) as threads:
+        asker = Thread(target=ask)
+        asker.start()
+        try:
+            yield asked
+        finally:
+            over.set()
+            asker.join()
+
+
+def _fetch(url: str, cookie: str) -> float:
+    started = time.monotonic()
+    request = urllib.request.Request(url, headers={"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"})
+    with urllib.request.urlopen(request, timeout=END_SECONDS) as answer:
+        if answer.url != url:
+            raise RuntimeError(f"{url} answered with {answer.url}.")
+        answer.read()
+    return time.monotonic() - started
+
+
+def _signed_in() -> str:
+    """A session of a viewer of its own."""
+    browser = Browser()
+    browser.force_login(create_viewer(email=f"reader-{uuid4().hex[:8]}@bench.example", password=uuid4().hex))
+    return browser.cookies[settings.SESSION_COOKIE_NAME].value
