@@ -50,6 +50,14 @@ function send(box, file) {
   request.send(form);
 }
 
+// A file that was chosen before this script ran is sent too.
+function sendEarlyChoice() {
+  for (const box of document.querySelectorAll("[data-upload]")) {
+    const [file] = box.querySelector("input[type=file]").files;
+    if (file) send(box, file);
+  }
+}
+
 export function startUploads() {
   const boxOf = (event) => event.target.closest?.("[data-upload]");
   document.addEventListener("change", (event) => {
@@ -65,4 +73,5 @@ export function startUploads() {
       if (type === "drop" && event.dataTransfer.files.length) send(box, event.dataTransfer.files[0]);
     });
   }
+  sendEarlyChoice();
 }

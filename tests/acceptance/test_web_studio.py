@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from .site import Site
 
@@ -55,6 +55,25 @@ def test_a_file_that_is_no_video_is_refused_in_words_and_the_draft_keeps_all_els
         expect(page.get_by_role("button", name="Publish now")).to_be_disabled()
         expect(page.get_by_label("Choose a video")).to_be_attached()
         assert visitor.complaints == []
+
+
+def test_a_file_that_is_chosen_before_the_pages_scripts_run_is_sent_when_they_do(site: Site, tmp_path: Path) -> None:
+    letter = tmp_path / "early.mp4"
+    letter.write_text("Dear viewers, this is a letter. " * 50)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with site.visit("studio", service_workers="block") as visitor:
+        page = visitor.open("about:blank")
+        open_draft(page, "Chosen early")
+        page.route("**/js/studio*.js", hold)
+        with page.expect_request("**/js/studio*.js"):
+            page.reload(wait_until="commit")
+        page.get_by_label("Choose a video").set_input_files(letter)
+        held[0].continue_()
+        expect(page.get_by_role("alert").filter(has_text="early.mp4 could not be used.")).to_be_visible(timeout=30_000)
 
 
 def test_a_draft_is_saved_while_one_types(site: Site) -> None:
