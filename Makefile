@@ -14,8 +14,8 @@ help: ## This list
 up: $(VENV)/.runtime ## Run everything on http://127.0.0.1:8000 (OTT_PORT, OTT_DATA_DIR); Ctrl-C stops it
 	@exec $(RUN) -m ott.embedded up --with-parent
 
-test: lint ## Check and test everything, on temporary servers
-	$(SERVERS) $(VENV)/bin/pytest
+test: lint ## Check and test everything, on temporary servers, in two processes
+	$(SERVERS) $(VENV)/bin/pytest -n 2 --dist worksteal
 
 soak: $(VENV)/.dev ## The long runs: more random cases, more kills
 	OTT_SOAK=1 $(SERVERS) $(VENV)/bin/pytest

@@ -5,8 +5,10 @@ Nothing else may be imported at the top: Django is set up here, before the conft
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
@@ -14,7 +16,12 @@ from django.db import connection
 from django.test import override_settings
 from hypothesis import settings as hypothesis
 
-if not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
+from ott.embedded.temporary import temporary_servers
+
+servers = ExitStack()
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: with servers of its own it meets nobody's tests
+    os.environ.update(servers.enter_context(temporary_servers()))
+elif not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
     raise SystemExit(
         "The tests need servers of their own: run `make test`, or `python -m ott.embedded exec -- pytest tests/unit`."
     )
@@ -32,11 +39,48 @@ IN_CI = os.environ.get("CI") == "true"
 not_run: list[str] = []
 
 
-def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
+def pytest_unconfigure() -> None:
+    """Stop what this process started."""
+    servers.close()
+
+
+def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> list[str]:
     """The number of tests collected in each folder of tests/."""
-    here = Path(__file__).parent
-    counts = Counter(item.path.relative_to(here).parts[0] for item in items)
+    return tests_by_folder(item.nodeid for item in items)
+
+
+def tests_by_folder(nodeids: Iterable[str]) -> list[str]:
+    """A line a folder: how many tests it has."""
+    counts = Counter(Path(nodeid.partition("::")[0]).parts[1] for nodeid in nodeids)
     return [f"  tests/{folder}: {count}" for folder, count in sorted(counts.items())]
+
+
+class SeveralProcesses:
+    """What the process that hands out tests must learn from those that run them."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+        self._is_counted = False
+
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Count once: every process has collected the same."""
+        if not self._is_counted:
+            self._is_counted = True
+            self._terminal.write_line("")
+            for line in tests_by_folder(ids):
+                self._terminal.write_line(line)
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what that process left out."""
+        not_run.extend(getattr(node, "workeroutput", {}).get("not_run", ()))
+
+
+@pytest.hookimpl(trylast=True)  # after what is looked for has come
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to other processes, where there are any."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and config.pluginmanager.hasplugin("dsession"):
+        config.pluginmanager.register(SeveralProcesses(terminal))
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
@@ -58,6 +102,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI, a run that left something out has failed."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        getattr(session.config, "workeroutput")["not_run"] = not_run  # noqa: B009 - only pytest-xdist gives it one
+        return
     if IN_CI and not_run and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -20,18 +20,26 @@ from .valkey import EmbeddedValkey
 
 def run_with_servers(command: list[str]) -> int:
     """Run `command` with servers, a data folder and a secret key of its own; its exit code."""
+    with temporary_servers() as settings:
+        environment = {**os.environ, **settings}
+        return subprocess.run(command, env=environment, check=False, preexec_fn=dying_with_parent()).returncode
+
+
+@contextmanager
+def temporary_servers() -> Iterator[Mapping[str, str]]:
+    """Servers, a data folder and a secret key, gone afterwards; yields the settings that name them.
+
+    Enter it from the main thread: the servers die with the thread that started them.
+    """
     with _folder() as folder:
         postgres = EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"})
         with postgres, EmbeddedValkey(folder / "valkey") as valkey:
-            return _run(
-                command,
-                {
-                    "DATABASE_URL": postgres.url,
-                    "REDIS_URL": valkey.url,
-                    "OTT_DATA_DIR": str(folder),
-                    "OTT_SECRET_KEY": secrets.token_urlsafe(48),
-                },
-            )
+            yield {
+                "DATABASE_URL": postgres.url,
+                "REDIS_URL": valkey.url,
+                "OTT_DATA_DIR": str(folder),
+                "OTT_SECRET_KEY": secrets.token_urlsafe(48),
+            }
 
 
 @contextmanager
@@ -43,8 +51,3 @@ def _folder() -> Iterator[Path]:
             yield Path(name)
         except CannotStart as error:
             sys.exit(str(error))
-
-
-def _run(command: list[str], settings: Mapping[str, str]) -> int:
-    environment = {**os.environ, **settings}
-    return subprocess.run(command, env=environment, check=False, preexec_fn=dying_with_parent()).returncode
