@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from broker.models import DeadLetter
 from notifications import sql
-from notifications.models import Notification
+from notifications.models import Notification, Part
 from notifications.outbound.models import Channel
 
 from .models import Reach, Stage
@@ -59,8 +60,9 @@ class Insight:
 
 
 def insight_of(*, subject: str) -> Insight:
-    """How far the notification about `subject` came. Four queries."""
-    posted = Notification.objects.filter(subject=subject).annotate(
+    """How far the notification about `subject`, or in which it has a part, came. Four queries."""
+    shared = Part.objects.filter(subject=subject).values("card")
+    posted = Notification.objects.filter(subject=Coalesce(Subquery(shared), Value(subject))).annotate(
         posted_at=Min("postings__posted_at"), topics=Count("postings__topic", distinct=True)
     )
     notification = posted.first()

@@ -10,6 +10,7 @@ from django.db import connection
 from broker.messages import Message
 from notifications.commands import subscribe
 from notifications.handlers import on_release_published, on_release_recalled, on_release_updated
+from notifications.insight.queries import insight_of
 from notifications.models import Notification, Posting, Topic
 from notifications.queries import inbox
 
@@ -171,6 +172,7 @@ def test_a_season_drop_is_one_card_that_counts_up_and_down() -> None:
         assert card()[0] == revision
     assert card()[1] == "Withdrawn: Part 4"
     assert Notification.objects.count() == 1
+    assert insight_of(subject=f"release:{UUID(int=6)}").notification_id == Notification.objects.get().pk
 
 
 def test_one_that_is_left_of_a_drop_has_a_card_of_its_own_words() -> None:
