@@ -1,10 +1,14 @@
 """Notifications in the console, for looking."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.urls import path
 
 from broker.console import ReadOnlyAdmin
 
 from .announcements.admin import AnnouncementAdmin
+from .console_pages import WhyPage
 from .models import Notification, Subscription, Topic
 
 __all__ = ["AnnouncementAdmin"]
@@ -28,6 +32,11 @@ class NotificationAdmin(ReadOnlyAdmin):
     search_fields = ("title", "=subject")
     date_hierarchy = "published_at"
     ordering = ("-id",)
+
+    def get_urls(self) -> list[Any]:
+        """Why somebody did or did not get one."""
+        page = self.admin_site.admin_view(WhyPage.as_view(model_admin=self))
+        return [path("why/", page, name="notifications_why"), *super().get_urls()]
 
 
 @admin.register(Subscription)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, cast
 
 from django.http import HttpRequest
-from ninja import Query, Router, Status
+from ninja import Path, Query, Router, Status
 
 from accounts.api import ProblemDetail, idempotent
 from accounts.models import User
@@ -16,9 +16,11 @@ from .api_schemas import (
     MuteIn,
     ReadIn,
     ReadOut,
+    ReasonOut,
     SubscriptionOut,
     TopicGroupOut,
     UnknownKinds,
+    UnknownNotification,
     UnknownTopic,
     UnusableMute,
 )
@@ -92,6 +94,19 @@ def read_inbox(
     `epoch` and `positions` are those to resume a live connection from.
     """
     return queries.inbox(viewer_id=_viewer_id(request), before=before, limit=limit)
+
+
+@router.get(
+    "/inbox/{notification_id}/why",
+    response={200: list[ReasonOut], 404: ProblemDetail, **REFUSALS},
+    summary="Why did I get this?",
+)
+def read_why(request: HttpRequest, notification_id: Annotated[int, Path(ge=1)]) -> list[queries.Reason]:
+    """By which topics a notification reached you."""
+    reasons = queries.why(viewer_id=_viewer_id(request), notification_id=notification_id)
+    if not reasons:
+        raise UnknownNotification
+    return queries.by_topic(reasons)
 
 
 @router.post("/inbox/read", response={200: ReadOut, **REFUSALS}, summary="Mark as read")

@@ -35,6 +35,24 @@ class UnusableMute(Problem):
     title = "The topic cannot be muted so"
 
 
+class UnknownNotification(Problem):
+    """You have no such notification, or do not see it any more."""
+
+    status = 404
+    slug = "unknown-notification"
+    title = "You have no such notification"
+
+
+class ReasonOut(Schema):
+    """A topic by which a notification reached you: one that you follow since then, or one that you are given."""
+
+    topic: str
+    label: str
+    since: datetime
+    is_given: bool
+    posted_at: datetime
+
+
 class TopicOut(Schema):
     """A topic, and whether you follow it."""
 

@@ -122,6 +122,7 @@ class Notification(models.Model):
         indexes = [
             models.Index(fields=["turns_at"], condition=models.Q(turns_at__isnull=False), name="notification_turning")
         ]
+        permissions = [("explain_notification", "Can see why a viewer did or did not get a notification")]
 
     def __str__(self) -> str:
         return self.title

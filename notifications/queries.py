@@ -139,6 +139,14 @@ def visible_among(*, viewer_id: int, ids: Iterable[int]) -> list[int]:
     return [row["id"] for row in rows]
 
 
+def by_topic(reasons: Iterable[Reason]) -> list[Reason]:
+    """One a topic: the first posting that was seen there."""
+    first: dict[str, Reason] = {}
+    for reason in reasons:
+        first.setdefault(reason.topic, reason)
+    return list(first.values())
+
+
 def topics_for(viewer_id: int) -> list[TopicGroup]:
     """Categories and studios, and the titles that the viewer follows, each with what they chose."""
     followed = subscriptions_of(viewer_id=viewer_id)

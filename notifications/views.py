@@ -63,7 +63,7 @@ def why(request: SignedInRequest, notification_id: int) -> HttpResponse:
     """Why a notification reached this viewer."""
     reasons = queries.why(viewer_id=request.user.pk, notification_id=notification_id)
     template = "notifications/why.html" if request.htmx else "notifications/why_page.html"
-    return render(request, template, {"reasons": {reason.topic: reason for reason in reasons}.values()})
+    return render(request, template, {"reasons": queries.by_topic(reasons)})
 
 
 @login_required

@@ -40,7 +40,7 @@ BASE = (
     "#141821",
     "#0b0d12",
 )
-PAGES_OF_THEIR_OWN = {"broker_groups"}  # that are not a model's list
+PAGES_OF_THEIR_OWN = {"broker_groups", "notifications_why"}  # that are not a model's list
 STEPS = ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950")
 
 
@@ -95,6 +95,7 @@ def _navigation() -> list[dict[str, Any]]:
             "Notifications",
             ("Announcements", "campaign", "notifications_announcement"),
             ("Notifications", "notifications", "notifications_notification"),
+            ("Why (not)?", "help", "notifications_why"),
             ("Topics", "tag", "notifications_topic"),
             ("Subscriptions", "bookmark", "notifications_subscription"),
         ),
