@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from .announcements import models as announcements
 from .insight import models as insight
 from .outbound import models as outbound
+from .reminders import models as reminders
 
 __all__ = [
     "KIDS_MAX_MATURITY",
@@ -28,6 +29,7 @@ __all__ = [
     "announcements",
     "insight",
     "outbound",
+    "reminders",
 ]
 
 

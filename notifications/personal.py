@@ -25,7 +25,7 @@ def on_membership_ending(message: Message) -> None:
     post_notification(
         subject=f"membership:{data['membership_id']}:ending",
         subject_version=1,
-        kind=Kind.REMINDER,
+        kind=Kind.ANNOUNCEMENT,  # not a live alert: it keeps in quiet hours, and fits a digest
         topics={own_topic(data["viewer_id"]): OWN_LABEL},
         title=f"Your membership ends on {ends_at:%-d %B}",
         body=f"It ends on {ends_at:%-d %B %Y at %H:%M} UTC. What you follow stays, but nothing new arrives after that.",

@@ -15,6 +15,7 @@ from .models import Notification, Posting
 from .outbound import digests
 from .outbound.housekeeping import prune
 from .outbound.tasks import drain_alone
+from .reminders import commands as reminders
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,13 @@ def fan_out(message: Message) -> None:
 def turn_due_windows() -> int:
     """Post anew what has come to be out in a region, or is not any more; for the beat, every second."""
     return turn_windows()
+
+
+@shared_task(name="notifications.post_due_reminders")
+def post_due_reminders() -> None:
+    """Remind those who asked; for the beat, every ten seconds."""
+    while reminders.post_due_reminders() == reminders.AT_ONCE:
+        pass
 
 
 @shared_task(name="notifications.send_due_deliveries")

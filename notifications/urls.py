@@ -6,6 +6,7 @@ from . import views
 from .insight import opening
 from .insight import views as insight
 from .outbound import views as outbound
+from .reminders import views as reminders
 
 urlpatterns = [
     path("notifications/", views.inbox, name="inbox"),
@@ -23,6 +24,7 @@ urlpatterns = [
     path("notifications/fragments/bell/", views.bell, name="bell"),
     path("notifications/fragments/follow/", views.follow, name="follow"),
     path("notifications/mute/", views.mute, name="mute"),
+    path("notifications/fragments/remind/<uuid:release_id>/", reminders.remind, name="remind"),
     path("notifications/fragments/follow-panel/", views.follow_panel, name="follow_panel"),
     path("notifications/fragments/insight/", insight.insight, name="insight"),
     path("notifications/fragments/insights/", insight.insights, name="insights"),

@@ -13,6 +13,7 @@ from notifications.api import router as notifications_router
 from notifications.insight.api import router as insight_router
 from notifications.outbound.api import router as outbound_router
 from notifications.outbound.preferences_api import router as preferences_router
+from notifications.reminders.api import router as reminders_router
 
 api = NinjaAPI(
     title="Marquee",
@@ -29,6 +30,7 @@ api.add_router("", insight_router)
 api.add_router("", guide_router)
 api.add_router("", ingest_router)
 api.add_router("", outbound_router)
+api.add_router("", reminders_router)
 api.add_router("", preferences_router)
 
 

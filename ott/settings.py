@@ -191,6 +191,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "default", "expires": 60},
     },
+    "post-due-reminders": {
+        "task": "notifications.post_due_reminders",
+        "schedule": 10.0,
+        "options": {"queue": "urgent", "expires": 10},
+    },
     "tell-of-ending-memberships": {
         "task": "accounts.tell_of_ending_memberships",
         "schedule": 600.0,
@@ -217,6 +222,8 @@ LIVE_MAX_PER_VIEWER = 30  # tabs and devices, to one web process
 LIVE_ADMISSIONS_PER_SECOND = 500.0  # of clients that all come back at once, in each web process
 LIVE_MAX_FRAME_BYTES = 64 * 1024
 LIVE_MAX_MISSING = 200  # more than this many missed postings: reset, and the client reloads its list
+
+OTT_REMINDER_MINUTES = env.int("OTT_REMINDER_MINUTES", 10)  # before a start, whoever asked is reminded
 
 # --- Outbound deliveries -------------------------------------------------------------------------------------------
 OTT_SITE_URL = env.str("OTT_SITE_URL", "").rstrip("/") or f"http://localhost:{OTT_PORT}"  # in mails and webhooks

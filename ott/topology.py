@@ -112,6 +112,16 @@ topology = Topology(
             ),
         ),
         Group(
+            name="starts",
+            stream="releases",
+            semantics=Semantics.EXACTLY_ONCE,
+            handlers={
+                "release.published": "notifications.reminders.handlers.on_release_told",
+                "release.updated": "notifications.reminders.handlers.on_release_told",
+                "release.recalled": "notifications.reminders.handlers.on_release_recalled",
+            },
+        ),
+        Group(
             name="planning",
             stream="plans",
             semantics=Semantics.EXACTLY_ONCE,

@@ -51,7 +51,7 @@ def test_those_whose_membership_ends_soon_are_told_once_each() -> None:
     work()
     work()
     (entry,) = inbox(viewer_id=soon.pk).entries
-    assert entry.kind == "reminder"
+    assert entry.kind == "announcement"
     assert entry.title.startswith("Your membership ends on ")
 
 
