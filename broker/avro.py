@@ -32,8 +32,7 @@ _KEEP = """
     ON CONFLICT (fingerprint) DO NOTHING
 """
 
-_kept: set[str] = set()  # fingerprints that this process has seen committed
-_by_fingerprint: dict[str, Any] = {}
+_by_fingerprint: dict[str, Any] = {}  # schemas that this process has seen committed
 
 
 def encode(value: BaseModel, *, type_: str, version: int) -> bytes:
@@ -87,11 +86,11 @@ def _schema_for(model: type[BaseModel], type_: str, version: int) -> tuple[Any, 
 
 
 def _keep(print_: str, type_: str, version: int, schema: Mapping[str, Any]) -> None:
-    if print_ in _kept:
+    if print_ in _by_fingerprint:
         return
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [print_, type_, version, json.dumps(_definition(schema))])
-    transaction.on_commit(lambda: _kept.add(print_))
+    transaction.on_commit(lambda: _by_fingerprint.setdefault(print_, schema))
 
 
 def _definition(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,6 @@ def sampled(**changes: Any) -> Message:
 
 @pytest.fixture(autouse=True)
 def _nothing_kept(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(avro, "_kept", set())
     monkeypatch.setattr(avro, "_by_fingerprint", {})
 
 
