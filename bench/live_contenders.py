@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from broker.processes import dying_with_parent
+
 from .live_audience import Sample
 
 HOST = "127.0.0.1"
@@ -62,7 +64,11 @@ class Arena:
         """Start the server, then its clients; return when all of them are ready."""
         contender = self.contender
         command = [part.format(port=contender.port) for part in contender.command]
-        self.server = subprocess.Popen(command, env={**os.environ, **contender.environment})
+        self.server = subprocess.Popen(
+            command,
+            env={**os.environ, **contender.environment},
+            preexec_fn=dying_with_parent(),  # noqa: PLW1509 - the child only calls prctl
+        )
         pin(self.server.pid, CORES[0])
         await _listening(contender.port)
         self.before_kib = resident_kib(self.server.pid)
