@@ -62,6 +62,10 @@ class SeveralProcesses:
         self._terminal = terminal
         self._is_counted = False
 
+    def pytest_xdist_setupnodes(self) -> None:
+        """Let each process set up Django for itself: pytest-django would do it before that has servers of its own."""
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Count once: every process has collected the same."""
         if not self._is_counted:
