@@ -68,7 +68,7 @@ def tell_viewer(*, endpoint_id: int, viewer_id: int, label: str, reason: str, ve
         topics={own_topic(viewer_id): OWN_LABEL},
         title=f"Switched off: {label}"[:200],
         body=f"Nothing could be delivered there, so it was switched off. {reason}",
-        url="/notifications/channels/",
+        url="/notifications/preferences/#channels",
         published_at=switched_off_at,
     )
 

@@ -72,6 +72,12 @@ def add_browser(*, viewer_id: int, address: str, push_key: str, push_auth: str, 
 
 
 @transaction.atomic
+def remove_browser(*, viewer_id: int, address: str) -> None:
+    """Forget a browser by the address that its push service gave it; again is fine."""
+    Endpoint.objects.filter(viewer_id=viewer_id, channel=Channel.WEB_PUSH, address=address).delete()
+
+
+@transaction.atomic
 def add_webhook(*, viewer_id: int, address: str, label: str = "") -> Endpoint:
     """Post to a URL, with a secret of its own. Again changes nothing but switches it on.
 

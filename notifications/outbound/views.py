@@ -1,31 +1,19 @@
-"""The page on which viewers choose where they are told, and the address that ends the mails."""
-
-from collections.abc import Mapping
-from typing import Any
+"""What viewers do to their endpoints, and the address that ends the mails."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.problems import Problem
-from accounts.queries import is_member
 from accounts.requests import SignedInRequest
 
-from . import endpoints, queries
+from . import endpoints
 from .forms import BrowserForm, MailForm, WebhookForm
 from .mail.unsubscribing import endpoint_of
-from .models import Channel
-from .web_push.keys import public_key
-
-
-@login_required
-@require_GET
-def channels(request: SignedInRequest) -> HttpResponse:
-    """Mail, browsers, webhooks."""
-    return _page(request, WebhookForm())
+from .preferences_views import preferences_page
 
 
 @login_required
@@ -35,7 +23,7 @@ def mail(request: SignedInRequest) -> HttpResponse:
     form = MailForm(request.POST)
     form.full_clean()
     endpoints.set_mail(viewer_id=request.user.pk, on=form.cleaned_data["on"])
-    return HttpResponse(status=204) if request.htmx else redirect("channels")
+    return HttpResponse(status=204) if request.htmx else redirect("preferences")
 
 
 @login_required
@@ -55,6 +43,14 @@ def browser(request: SignedInRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+def browser_off(request: SignedInRequest) -> HttpResponse:
+    """Push to the browser that sends this no longer; again is fine."""
+    endpoints.remove_browser(viewer_id=request.user.pk, address=request.POST.get("address", ""))
+    return HttpResponse(status=204)
+
+
+@login_required
+@require_POST
 def webhook(request: SignedInRequest) -> HttpResponse:
     """Add a webhook."""
     form = WebhookForm(request.POST)
@@ -65,8 +61,8 @@ def webhook(request: SignedInRequest) -> HttpResponse:
             form.add_error("address", problem.detail)
         else:
             messages.success(request, "The webhook is on. Its secret is below.")
-            return redirect("channels")
-    return _page(request, form, status=422)
+            return redirect("preferences")
+    return preferences_page(request, webhook=form)
 
 
 @login_required
@@ -87,7 +83,7 @@ def change(request: SignedInRequest, endpoint_id: int, act: str) -> HttpResponse
                 raise Http404
     except endpoints.UnknownEndpoint as problem:
         raise Http404(problem.detail) from problem
-    return redirect("channels")
+    return redirect("preferences")
 
 
 # Whoever holds the signed address may end the mails: mail programs post here without cookies (RFC 8058, section 3.2).
@@ -112,17 +108,3 @@ def browser_name(user_agent: str) -> str:
     name = next((name for mark, name in names if mark in user_agent), "Browser")
     system = next((system for mark, system in systems if mark in user_agent), "")
     return f"{name} on {system}" if system else name
-
-
-def _page(request: SignedInRequest, form: WebhookForm, *, status: int = 200) -> HttpResponse:
-    found = queries.endpoints_of(viewer_id=request.user.pk)
-    of = {channel: [one for one in found if one.channel == channel] for channel in Channel}
-    context: Mapping[str, Any] = {
-        "mail": next(iter(of[Channel.MAIL]), None),
-        "browsers": of[Channel.WEB_PUSH],
-        "webhooks": of[Channel.WEBHOOK],
-        "form": form,
-        "public_key": public_key(),
-        "is_member": is_member(user_id=request.user.pk),
-    }
-    return render(request, "notifications/channels.html", context, status=status)

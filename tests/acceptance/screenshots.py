@@ -77,7 +77,7 @@ SHOTS = (
     Shot("live-event", "viewer", "/titles/midnight-marathon/"),
     Shot("inbox", "viewer", "/notifications/"),
     Shot("topics", "viewer", "/notifications/topics/"),
-    Shot("channels", "viewer", "/notifications/channels/", add_webhook),
+    Shot("preferences", "viewer", "/notifications/preferences/", add_webhook),
     Shot("profile", "viewer", "/accounts/profile/"),
     Shot("password", "viewer", "/accounts/password/change/"),
     Shot("forbidden", "viewer", "/studio/aurora/"),

@@ -46,7 +46,7 @@ def test_a_pushed_notification_is_shown_by_the_service_worker(site: Site, push_s
     with site.visit("reader") as visitor:
         # Given a browser that may notify, and has subscribed
         visitor.context.grant_permissions(["notifications"], origin=site.stack.base_url)
-        page = visitor.open("/notifications/channels/")
+        page = visitor.open("/notifications/preferences/")
         browser = Browser()
         address = push_service.url("/201/browser")
         site.run(ADD.format(address=address, key=browser.push_key, auth=browser.push_auth))
@@ -69,7 +69,7 @@ def test_a_pushed_notification_is_shown_by_the_service_worker(site: Site, push_s
 
 def test_a_viewer_adds_replaces_and_removes_a_webhook_and_switches_mail_on(site: Site) -> None:
     with site.visit("reader") as visitor:
-        page = visitor.open("/notifications/channels/")
+        page = visitor.open("/notifications/preferences/")
         with page.expect_response("**/channels/mail/"):
             page.get_by_role("switch", name="E-mail").click()
         page.get_by_label("Address").fill("https://user:word@example.org/")
