@@ -216,7 +216,7 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 
 # --- The live connection -------------------------------------------------------------------------------------------
 LIVE_HEARTBEAT_SECONDS = env.float("OTT_LIVE_HEARTBEAT_SECONDS", 25.0)
-LIVE_TICK_SECONDS = 2.0
+LIVE_TICK_SECONDS = env.float("OTT_LIVE_TICK_SECONDS", 2.0)  # between looks for what no hint told of
 LIVE_MAX_CONNECTIONS = env.int("OTT_LIVE_MAX_CONNECTIONS", 15_000)  # to one web process
 LIVE_MAX_PER_VIEWER = 30  # tabs and devices, to one web process
 LIVE_ADMISSIONS_PER_SECOND = 500.0  # of clients that all come back at once, in each web process

@@ -1,4 +1,4 @@
-"""Silence on a live connection: an idle one lives, a dead one is closed."""
+"""Silence on a live connection: an idle one lives, a dead one is closed, and what was lost is noticed."""
 
 import time
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ INTERVAL = 0.5  # seconds
 @pytest.fixture(scope="module")
 def quick_web(test_database_url: str) -> Iterator[LiveServer]:
     environment = {"DATABASE_URL": test_database_url, "OTT_LIVE_HEARTBEAT_SECONDS": str(INTERVAL)}
+    environment |= {"OTT_LIVE_TICK_SECONDS": "60"}  # so that nothing here is healed by waiting
     running = LiveServer(environment).wait_until_ready()
     yield running
     running.stop()
@@ -33,6 +34,15 @@ def test_an_idle_connection_outlives_many_heartbeats_and_the_redis_clients_timeo
 
         push(post("Awake"))
         assert client.titles(1, within=1) == ["Awake"]
+
+
+def test_a_hole_is_filled_as_soon_as_the_next_hint_shows_it(quick_web: LiveServer, subscriber: User) -> None:
+    with Client(quick_web, subscriber) as client:
+        client.resume()
+        post("Lost")
+        push(post("Next"))
+
+        assert client.titles(2) == ["Lost", "Next"]
 
 
 def test_a_ping_says_how_far_everything_was_evaluated(quick_web: LiveServer, subscriber: User) -> None:

@@ -79,17 +79,6 @@ def test_a_posting_that_no_hint_tells_of_arrives_within_three_seconds(live_web: 
         assert client.titles(1, within=3) == ["Never pushed"]
 
 
-def test_a_hole_is_filled_as_soon_as_the_next_hint_shows_it(live_web: LiveServer, subscriber: User) -> None:
-    with Client(live_web, subscriber) as client:
-        client.resume()
-        started = time.monotonic()
-        post("Lost")
-        push(post("Next"))
-
-        assert client.titles(2) == ["Lost", "Next"]
-        assert time.monotonic() - started < 1.5
-
-
 def test_a_notification_by_three_topics_comes_once(live_web: LiveServer, subscriber: User) -> None:
     for topic in ("studio:aurora", "title:x"):
         subscribe(viewer_id=subscriber.pk, topic=topic)
