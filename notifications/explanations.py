@@ -112,6 +112,7 @@ def _decisions(ways: Sequence[Way], notification: Notification) -> Iterator[Chec
     """Each condition, for the ways that passed those before it: the last one passes if the whole rule does."""
     kind = Kind(notification.kind).label.lower()
     rating = f"It is rated {notification.maturity}+; a kids profile shows up to {KIDS_MAX_MATURITY}+."
+    rating = rating if notification.maturity else "It is for all ages."
     rules: Sequence[tuple[str, Callable[[Way], bool], Callable[[Way], str], str]] = (
         ("Was it theirs to hear of at the time?", lambda w: w.is_interested, _interest, ""),
         ("Did they want this kind?", lambda w: w.is_of_kind, lambda w: f"{kind.capitalize()}, yes.", f"Not {kind}."),

@@ -63,7 +63,8 @@ def why(request: SignedInRequest, notification_id: int) -> HttpResponse:
     """Why a notification reached this viewer."""
     reasons = queries.why(viewer_id=request.user.pk, notification_id=notification_id)
     template = "notifications/why.html" if request.htmx else "notifications/why_page.html"
-    return render(request, template, {"reasons": queries.by_topic(reasons)})
+    is_followed = any(not reason.is_given for reason in reasons)
+    return render(request, template, {"reasons": queries.by_topic(reasons), "is_followed": is_followed})
 
 
 @login_required

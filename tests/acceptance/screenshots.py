@@ -21,6 +21,7 @@ from .chromium import DESKTOP, PHONE, Visitor, chromium
 PASSWORD = "marquee-demo"
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 THEMES = ("dark", "light")
+WHY = "/console/notifications/notification/why/?viewer=viewer@marquee.example&notification=Premiere"
 SMALL = (1440, 900)  # pixels; the pictures in docs/ fit into it
 
 
@@ -93,6 +94,8 @@ SHOTS = (
     Shot("team", "studio", "/studio/aurora/team/"),
     Shot("tokens", "studio", "/studio/aurora/tokens/"),
     Shot("console", "operator", "/console/broker/outboxmessage/"),
+    Shot("console-announcements", "operator", "/console/notifications/announcement/add/"),
+    Shot("console-why", "operator", WHY),
     Shot("console-releases", "operator", "/console/catalog/release/"),
 )
 IN_DOCS = (
