@@ -145,7 +145,7 @@ def test_a_killed_first_run_is_recovered_and_what_was_stored_is_there_next_time(
 
     # And the next one recovers; a process that dies is started again
     with running(folder, port=port, log=log) as second:
-        second.wait_for(READY, 150)
+        filling = second.wait_for(READY, 300)
         for name, part in (("web", "uvicorn"), ("PostgreSQL", "/postgres")):
             os.kill(child(second, part), signal.SIGKILL)
             second.wait_for(f"{name} ended (killed by signal 9)", 5)
@@ -156,7 +156,7 @@ def test_a_killed_first_run_is_recovered_and_what_was_stored_is_there_next_time(
 
     # And the one after that is quick, finds what was stored, and stops cleanly
     with running(folder, port=port, log=log) as third:
-        assert third.wait_for(READY, 30) < 15
+        assert third.wait_for(READY, 60) < filling / 2  # whatever else the machine does
         assert accounts_in(folder) == stored > 0
         assert third.end(signal.SIGINT) == 0
         assert third.gone_within(1), third.processes()
