@@ -68,7 +68,12 @@ def own_database() -> Iterator[str]:
     with empty_database("broker"):
         with connection.cursor() as cursor:
             cursor.execute(bare_outbox.TABLES)
-        yield "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
+        yield current_url()
+
+
+def current_url() -> str:
+    """That of the database to which Django's connection goes, for `DATABASE_URL`."""
+    return "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
 
 
 @contextmanager

@@ -19,10 +19,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from accounts.commands import create_api_token, create_viewer
 from accounts.models import User
-from catalog.commands import draft_release, publish_release
-from catalog.studio_commands import create_studio
+from catalog.commands import publish_release
 from notifications.commands import subscribe
 
+from .releases import drafts, make_creator
 from .report import Row, percentile, row_within
 
 PUBLISHES = 500
@@ -34,8 +34,8 @@ STEPS = ("commit → appended", "appended → posted", "posted → work item", "
 
 def run(*, base_url: str) -> list[Row]:
     """Measure `PUBLISHES` publishes on the system at `base_url`, whose database is this process's own."""
-    creator, viewer, token = _people()
-    release_ids = _drafts(creator=creator, count=WARM_UP + PUBLISHES)
+    creator, (viewer, token) = make_creator(), _viewer()
+    release_ids = drafts(creator=creator, count=WARM_UP + PUBLISHES)
     subscribe(viewer_id=viewer.pk, topic="category:movies")
     times = asyncio.run(_measure(base_url, token, creator, release_ids))[WARM_UP:]
     total = [(received - committed) * 1000 for _, committed, received in times]
@@ -52,27 +52,11 @@ def _total_row(total: Sequence[float], *, percent: float, at_most: float) -> Row
     return row_within(scenario="latency", metric=metric, value=percentile(total, percent), unit="ms", at_most=at_most)
 
 
-def _people() -> tuple[User, User, str]:
-    mark = uuid4().hex[:8]
-    creator = create_viewer(email=f"studio-{mark}@bench.example", password=uuid4().hex)
-    viewer = create_viewer(email=f"viewer-{mark}@bench.example", password=uuid4().hex)
+def _viewer() -> tuple[User, str]:
+    """A viewer and their token."""
+    viewer = create_viewer(email=f"viewer-{uuid4().hex[:8]}@bench.example", password=uuid4().hex)
     _, token = create_api_token(user=viewer, name="bench")
-    return creator, viewer, token
-
-
-def _drafts(*, creator: User, count: int) -> list[UUID]:
-    studio = create_studio(actor=creator, name=f"Bench {uuid4().hex[:8]}")
-    return [
-        draft_release(
-            actor=creator,
-            studio=studio,
-            title=studio.name,
-            category="movies",
-            kind="premiere",
-            headline=f"Premiere {number}",
-        ).pk
-        for number in range(count)
-    ]
+    return viewer, token
 
 
 async def _measure(

@@ -40,6 +40,9 @@ def make_viewers(count: int) -> range:
     copies("accounts_viewerprofile", source=source, changes=kids, values=values)
     period = "jsonb_build_object('id', made.id, 'user_id', made.id)"
     copies("accounts_membership", source=source, changes=period, values=values)
+    with connection.cursor() as cursor:
+        for table in ("accounts_user", "accounts_membership"):
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, ids[-1]])
     return ids
 
 

@@ -5,19 +5,14 @@ the same time. Clients are in a process of their own and come back as a browser 
 from the outbox to the socket.
 """
 
-import json
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import Empty, Queue
 from threading import Event, Thread
-from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -28,6 +23,7 @@ from accounts.commands import create_viewer
 from broker.processes import dying_with_parent
 from notifications.commands import post_notification
 
+from .clients import clients
 from .crowd import raise_file_limit
 from .live_audience import ALL
 from .live_contenders import HOST, free_port
@@ -96,7 +92,11 @@ def _rows(outcomes: Sequence[Outcome]) -> list[Row]:
 
 def _measure(base_url: str, web_command: Sequence[str], tokens: Sequence[str], cookie: str) -> Outcome:
     doomed_port, port = free_port(), int(base_url.rpartition(":")[2])
-    with _web_process(web_command, doomed_port) as doomed, _crowd(doomed_port, port, tokens) as crowd:
+    plan = {"tokens": list(tokens), "expected": NOTIFICATIONS}
+    with (
+        _web_process(web_command, doomed_port) as doomed,
+        clients("bench.returning", doomed_port, port, plan=plan) as crowd,
+    ):
         crowd.hear("ready", START_SECONDS)
         poster = Thread(target=_post_all)
         with _asking_for_pages(base_url, cookie) as pages:
@@ -140,66 +140,6 @@ def _answers(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-class _Crowd:
-    """The clients' process, by its pipes."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self._lines: Queue[str] = Queue()
-        Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line.strip())
-
-    def hear(self, word: str, seconds: float) -> str:
-        """The rest of the next line, which must begin with `word`. Raises `queue.Empty` when there is none."""
-        said = self._lines.get(timeout=seconds)
-        if not said.startswith(word):
-            raise RuntimeError(f"The clients said {said[:200]!r} instead of {word!r}.")
-        return said.removeprefix(word).strip()
-
-    def hear_all(self, words: set[str], seconds: float) -> dict[str, float]:
-        """The times that they tell with these words, in whatever order; without those that do not come in time."""
-        heard: dict[str, float] = {}
-        deadline = time.monotonic() + seconds
-        while heard.keys() != words:
-            try:
-                word, _, moment = self._lines.get(timeout=max(0.0, deadline - time.monotonic())).partition(" ")
-            except Empty:
-                break
-            heard[word] = float(moment)
-        return heard
-
-    def report(self) -> dict[str, Any]:
-        """What came of it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("report\n")
-        self._process.stdin.flush()
-        told: dict[str, Any] = json.loads(self.hear("", START_SECONDS))
-        return told
-
-
-@contextmanager
-def _crowd(port: int, fallback: int, tokens: Sequence[str]) -> Iterator[_Crowd]:
-    with tempfile.NamedTemporaryFile("w", prefix="marquee-bench-", suffix=".json") as plan:
-        json.dump({"tokens": list(tokens), "expected": NOTIFICATIONS}, plan)
-        plan.flush()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.returning", str(port), str(fallback), plan.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=dying_with_parent(),  # noqa: PLW1509 - the child only calls prctl
-        )
-        try:
-            yield _Crowd(process)
-        finally:
-            process.kill()
-            process.wait()
 
 
 # --- What goes on meanwhile ----------------------------------------------------------------------------------------

@@ -66,10 +66,10 @@ class Clients:
         if len(self.back) == len(self.all):
             say(f"back {time.monotonic()}")
 
-    def is_complete(self) -> None:
-        """One more has everything."""
-        self.complete += 1
-        if self.complete == len(self.all):
+    def is_shown(self, number: int, *, held: int) -> None:
+        """One more has been shown the notification with this number for the first time; it holds so many by now."""
+        self.complete += held == self.expected
+        if held == self.expected and self.complete == len(self.all):
             say(f"complete {time.monotonic()}")
 
     def report(self) -> dict[str, Any]:
@@ -153,8 +153,8 @@ class Client:
 
     def _show(self, number: int) -> None:
         self.shown[number] += 1
-        if self.shown[number] == 1 and len(self.shown) == self.clients.expected:
-            self.clients.is_complete()
+        if self.shown[number] == 1:
+            self.clients.is_shown(number, held=len(self.shown))
 
     def _advance(self, positions: dict[str, int]) -> None:
         held = self._positions

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import broker, engines, growth, inbox, latency, live, outbound, projection, reconnect, routing
+from bench import broker, engines, fanout, growth, inbox, latency, live, outbound, projection, reconnect, routing
 from bench.report import Row, as_json, as_table
 from ott.embedded.ports import LOOPBACK
 from ott.embedded.processes import COMMANDS
@@ -18,6 +18,7 @@ SCENARIOS: Mapping[str, Callable[..., list[Row]]] = {
     "broker": broker.run,
     "growth": growth.run,
     "engines": partial(engines.run, servers=engine_servers),
+    "fanout": partial(fanout.run, commands=COMMANDS),
     "inbox": inbox.run,
     "latency": latency.run,
     "live": partial(live.run, web_command=COMMANDS["web"]),

@@ -1,0 +1,236 @@
+"""A premiere for a million followers: how soon those who are online see it, and how fast a million deliveries are made.
+
+The platform's own processes work on a database of the benchmark's own. The connected follow both a topic with a million
+followers and one with ten thousand. Premieres go to both in turns, the whole way from the studio's publish to the last
+client's socket, while the first one's million deliveries, and those of the next ones, are being made. The circuit of
+mail is open: nothing leaves.
+"""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from catalog.commands import publish_release
+from catalog.models import Category
+from notifications.models import Notification
+from notifications.outbound.models import Channel, Delivery
+
+from .broker_database import current_url, empty_database
+from .broker_processes import number, wait_until
+from .clients import Clients, clients
+from .crowd import raise_file_limit
+from .followers import FEW_FOLLOW, MANY_FOLLOW, let_no_mail_leave, make_followers
+from .own_platform import memory_of_workers, own_platform
+from .plot import bars
+from .releases import drafts, make_creator
+from .report import Row, row_within
+
+MANY, FEW, CONNECTED = 1_000_000, 10_000, 2_000
+WARM_UP, SAMPLES = 3, 15  # premieres to a topic
+START_SECONDS, LOST_AFTER_SECONDS = 120.0, 30.0
+BATCH, BASELINE_ROWS, BASELINE_RUNS = 5_000, 50_000, 5
+LANE = 101  # no worker looks at it
+SEED_SECONDS, LATER_AT_MOST, FASTER_AT_LEAST, BASELINE_FLOOR, GROWTH_MIB = 120.0, 1.5, 5.0, 20_000, 20.0
+PLOT = Path("bench/results/fanout.svg")
+_MADE = """
+    SELECT
+        extract(epoch FROM min(started_at)), extract(epoch FROM max(finished_at)),
+        bool_and(state = 'done'),
+        (SELECT count(*) FROM notifications_delivery WHERE notification_id = %(notification)s)
+    FROM broker_workitem
+    WHERE queue = 'create_deliveries' AND (body #>> '{data,notification_id}')::bigint = %(notification)s
+"""
+_LEFT = "SELECT count(*) FROM broker_workitem WHERE queue = 'create_deliveries' AND state <> 'done'"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A premiere: seconds from its publish's commit until it stood in its topics, and until all clients had it."""
+
+    notification: int
+    committed: float  # on the wall clock
+    posted: float
+    shown: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    alone: Sequence[Sample]  # to the topic with few followers, while nothing else happens
+    few: Sequence[Sample]  # to it, while deliveries of the others are being made
+    many: Sequence[Sample]
+    created: float  # deliveries a second, from the first shard's start to the last one's end
+    complete: float  # seconds from the publish until all were made
+    growth: float  # MiB of all workers together
+
+
+def run(*, base_url: str, commands: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Measure; `commands` starts each process of the platform, on `{port}`. The one at `base_url` stays idle."""
+    raise_file_limit()
+    with empty_database():
+        begun = time.monotonic()
+        tokens = make_followers(many=MANY, few=FEW, connected=CONNECTED)
+        seeded = time.monotonic() - begun
+        print(f"{MANY:,} followers made in {seeded:.0f} s", file=sys.stderr)
+        let_no_mail_leave()
+        with (
+            own_platform(commands, url=current_url()) as port,
+            clients("bench.listening", port, plan={"tokens": tokens}) as crowd,
+        ):
+            crowd.hear("ready", START_SECONDS)
+            outcome = _measure(crowd, lambda: sum(memory_of_workers(port).values()) / 1024)
+        baseline = median(_bulk_created() for _ in range(BASELINE_RUNS))
+    PLOT.write_text(
+        bars("Deliveries made a second", {f"{MANY:,} of them": {"ours": outcome.created, "bulk_create": baseline}})
+    )
+    metric = f"{MANY:,} followers seeded"
+    return [
+        row_within(scenario="fanout", metric=metric, value=seeded, unit="s", at_most=SEED_SECONDS),
+        *_rows(outcome, baseline),
+    ]
+
+
+# --- On the platform -----------------------------------------------------------------------------------------------
+def _measure(crowd: Clients, memory: Callable[[], float]) -> Outcome:
+    to_few, to_many = _premieres(crowd, FEW_FOLLOW), _premieres(crowd, MANY_FOLLOW)
+    for _ in range(WARM_UP):
+        next(to_few)
+    before = memory()
+    alone = [next(to_few) for _ in range(SAMPLES)]
+    held, few, many = [memory()], [], []
+    for _ in range(SAMPLES):
+        many.append(next(to_many))
+        few.append(next(to_few))
+        held.append(memory())
+    if not number(_LEFT):
+        raise RuntimeError("All deliveries had been made before the last premiere: nothing was measured.")
+    started, finished = _made(many[0].notification)
+    held.append(memory())
+    return Outcome(
+        alone=alone,
+        few=few,
+        many=many,
+        created=MANY / (finished - started),
+        complete=finished - many[0].committed,
+        growth=max(held) - before,
+    )
+
+
+def _premieres(crowd: Clients, category: Category) -> Iterator[Sample]:
+    """Publish one release after the other, each when all have been shown the one before."""
+    creator, pause = make_creator(), random.Random(1)
+    for release_id in drafts(creator=creator, count=WARM_UP + 2 * SAMPLES, category=category):
+        time.sleep(pause.uniform(0.1, 0.2))  # so that no poll falls into step with us
+        publish_release(actor=creator, release_id=release_id)
+        committed = time.time()
+        shown = crowd.hear("shown", LOST_AFTER_SECONDS).split()
+        notification = Notification.objects.get(subject=f"release:{release_id}")
+        if notification.pk != int(shown[0]):
+            raise RuntimeError(f"The clients were shown {shown[0]} instead of {notification.pk}.")
+        posted = max(posting.posted_at.timestamp() for posting in notification.postings.all())
+        yield Sample(notification.pk, committed, posted - committed, float(shown[1]) - committed)
+
+
+def _made(notification_id: int) -> tuple[float, float]:
+    """Wait until all deliveries of a premiere are there: when the first shard was begun, and the last one done."""
+    row: list[Any] = []
+
+    def is_done() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(_MADE, {"notification": notification_id})
+            row[:] = cursor.fetchone()
+        return bool(row[2])
+
+    wait_until(is_done)
+    if row[3] != MANY:
+        raise RuntimeError(f"{row[3]} deliveries were made instead of {MANY}.")
+    return float(row[0]), float(row[1])
+
+
+# --- The baseline --------------------------------------------------------------------------------------------------
+_numbers = count(-1, -1)  # of notifications that there are not
+
+
+def _bulk_created() -> float:
+    """Rows a second that Django makes in the same table."""
+    notification, now, started = next(_numbers), timezone.now(), time.perf_counter()
+    Delivery.objects.bulk_create(
+        (
+            Delivery(
+                notification_id=notification,
+                viewer_id=viewer,
+                channel=Channel.MAIL,
+                endpoint_id=viewer,
+                lane=LANE,
+                next_attempt_at=now,
+                created_at=now,
+                waits=False,
+                unless_seen=False,
+            )
+            for viewer in range(BASELINE_ROWS)
+        ),
+        batch_size=BATCH,
+    )
+    return BASELINE_ROWS / (time.perf_counter() - started)
+
+
+# --- Rows ----------------------------------------------------------------------------------------------------------
+def _rows(outcome: Outcome, baseline: float) -> list[Row]:
+    alone, few, many = (_shown(one) for one in (outcome.alone, outcome.few, outcome.many))
+    told = {
+        f"… of them publish → posted, p50, {MANY:,} followers": (_posted(outcome.many), "ms"),
+        f"… of them publish → posted, p50, {FEW:,} followers": (_posted(outcome.few), "ms"),
+        f"publish → posted → pushed, p50, {FEW:,} followers, nothing else going on": (alone, "ms"),
+        f"publish → all of {MANY:,} deliveries made": (outcome.complete, "s"),
+    }
+    return [
+        Row(
+            scenario="fanout",
+            metric=f"publish → posted → pushed to {CONNECTED:,}, p50, {MANY:,} followers beside {FEW:,}",
+            value=round(many, 1),
+            unit="ms",
+            baseline=round(few, 1),
+            ratio=round(many / few, 2),
+            goal=f"<= {LATER_AT_MOST:g} x",
+            met=many <= LATER_AT_MOST * few,
+        ),
+        *(
+            Row(scenario="fanout", metric=metric, value=round(value, 1), unit=unit)
+            for metric, (value, unit) in told.items()
+        ),
+        Row(
+            scenario="fanout",
+            metric=f"deliveries made meanwhile, beside bulk_create in batches of {BATCH:,}",
+            value=round(outcome.created),
+            unit="rows/s",
+            baseline=round(baseline),
+            ratio=round(outcome.created / baseline, 2),
+            goal=f">= {FASTER_AT_LEAST:g} x the baseline, or x {BASELINE_FLOOR:,} where that is slower",
+            met=outcome.created >= FASTER_AT_LEAST * max(baseline, BASELINE_FLOOR),
+        ),
+        row_within(
+            scenario="fanout",
+            metric="growth of all workers' resident memory",
+            value=outcome.growth,
+            unit="MiB",
+            at_most=GROWTH_MIB,
+        ),
+    ]
+
+
+def _shown(samples: Sequence[Sample]) -> float:
+    return median(sample.shown for sample in samples) * 1000
+
+
+def _posted(samples: Sequence[Sample]) -> float:
+    return median(sample.posted for sample in samples) * 1000

@@ -1,0 +1,71 @@
+"""All processes of the platform on a database of the benchmark's own, beside those that it was started with."""
+
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from django.conf import settings
+
+from .broker_processes import process, wait_until
+from .live_contenders import HOST, free_port, resident_kib
+
+STOP_SECONDS = 10.0
+
+
+@contextmanager
+def own_platform(commands: Mapping[str, Sequence[str]], *, url: str) -> Iterator[int]:
+    """The processes of `commands` on the database at `url`, ready; the port of the web process."""
+    port, redis_url = free_port(), f"{settings.REDIS_URL}/1"
+    with ExitStack() as running:
+        children = [
+            running.enter_context(
+                process(
+                    *(part.format(port=port) for part in command[1:]),
+                    url=url,
+                    OTT_PROCESS=name,
+                    OTT_PORT=str(port),
+                    OTT_LOG_LEVEL="WARNING",
+                    REDIS_URL=redis_url,
+                    CELERY_BROKER_URL=redis_url,
+                    CELERY_SKIP_CHECKS="1",
+                )
+            )
+            for name, command in commands.items()
+        ]
+        try:
+            wait_until(lambda: _is_ready(port))
+            yield port
+        finally:
+            _stop(children)
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _stop(children: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """Ask first: a worker ends its own children."""
+    for child in children:
+        child.terminate()
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_SECONDS)
+
+
+def memory_of_workers(port: int) -> dict[int, int]:
+    """KiB that each worker of the platform on that port holds, its children too, by process id."""
+    wanted, memory = f"OTT_PORT={port}".encode(), {}
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            variables = environment.read_bytes().split(b"\0")
+            if wanted in variables and any(one.startswith(b"OTT_PROCESS=worker") for one in variables):
+                pid = int(environment.parent.name)
+                memory[pid] = resident_kib(pid)
+    return memory
