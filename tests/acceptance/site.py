@@ -1,16 +1,14 @@
 """A whole running platform with content and people, as the browser tests meet it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Browser
 
-from ott.embedded.processes import PROJECT
 from ott.embedded.stack import Stack
+from tests.support.manager import Manage
 
 from .chromium import Visitor
 from .content import PASSWORD
@@ -19,17 +17,15 @@ from .content import PASSWORD
 class Site:
     """A running platform and a browser to visit it with."""
 
-    def __init__(self, stack: Stack, browser: Browser) -> None:
+    def __init__(self, stack: Stack, manage: Manage, browser: Browser) -> None:
         self.stack = stack
+        self._manage = manage
         self._browser = browser
         self._signed_in: dict[str, Any] = {}  # cookies by person, so that each signs in once
 
     def run(self, code: str) -> str:
-        """Run Python on the platform, in a process of its own; what it printed."""
-        command = [sys.executable, str(PROJECT / "manage.py"), "shell", "-v0", "-c", code]
-        ended = subprocess.run(command, env=self.stack.environment, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+        """Run Python on the platform, in another process; what it printed."""
+        return self._manage("shell", "-v0", "-c", code)
 
     @contextmanager
     def visit(self, who: str = "", **options: Any) -> Iterator[Visitor]:
@@ -53,7 +49,7 @@ class Site:
             f" kind={kind!r}, headline={json.dumps(headline)})\n"
             "publish_release(release_id=release.pk, actor=None)\n"
             "print(release.pk)"
-        ).strip()
+        )
 
     def _sign_in(self, who: str) -> Any:
         visitor = Visitor(self._browser, self.stack.base_url)

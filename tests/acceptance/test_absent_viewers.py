@@ -1,20 +1,9 @@
 """What a viewer finds who was away: everything they were entitled to, once each, in order, and nothing else."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
-import pytest
-
-from ott.embedded.stack import Stack
 from tests.support.live_client import eventually
 from tests.support.system import System
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A running system of this module's own."""
-    with Stack(tmp_path_factory.mktemp("system")) as stack:
-        yield System(stack)
 
 
 def announce(system: System, *headlines: str, witness: str) -> None:

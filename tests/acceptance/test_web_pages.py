@@ -45,7 +45,7 @@ STUDIO = tuple(
 
 def pages(site: Site) -> list[tuple[str, tuple[str, ...]]]:
     """(who, paths) of everything that there is to see."""
-    release = site.run("from catalog.models import Release; print(Release.objects.first().pk)").strip()
+    release = site.run("from catalog.models import Release; print(Release.objects.first().pk)")
     return [
         ("", GUEST),
         ("viewer", VIEWER),

@@ -136,7 +136,7 @@ def test_an_engine_that_is_cut_and_away_during_the_run_delays_and_loses_and_doub
             proxy.cut()
 
     wait_until(lambda: all_have(list(range(60))))
-    assert unready() == set()
+    wait_until(lambda: unready() == set())  # whoever asks may still hold a connection that was cut
 
 
 def test_a_killed_engine_delays_and_loses_and_doubles_nothing(processes: Processes, valkey: EmbeddedValkey) -> None:

@@ -12,19 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from ott.embedded.stack import Stack
 from tests.support.live_client import LiveClient, eventually
 from tests.support.system import System, assert_exactly_once, send
 from tests.support.videos import make_video
 
 LOCK = 20_260_101
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A running system of this module's own."""
-    with Stack(tmp_path_factory.mktemp("system")) as stack:
-        yield System(stack)
 
 
 @pytest.fixture
@@ -161,7 +153,7 @@ def test_valkey_killed_and_emptied_delays_and_loses_nothing(system: System, view
 
 def test_an_encode_killed_in_the_middle_finishes_without_a_hand(system: System, tmp_path: Path) -> None:
     release = system.draft("Encoded twice, seen once", category="documentaries")
-    video = make_video(tmp_path / "long.mp4", seconds=40, size="854x480")
+    video = make_video(tmp_path / "long.mp4", seconds=20, size="854x480")
     assert system.upload(release, video).status == 202
     with system.database() as connection:
         progress = "SELECT state, percent FROM catalog_asset ORDER BY created_at DESC LIMIT 1"

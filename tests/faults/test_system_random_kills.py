@@ -5,11 +5,9 @@
 
 import os
 import random
-from collections.abc import Iterator
 
 import pytest
 
-from ott.embedded.stack import Stack
 from tests.support.system import System, assert_exactly_once
 
 IS_SOAK = bool(os.environ.get("OTT_SOAK"))
@@ -17,13 +15,6 @@ RELEASES = 400 if IS_SOAK else 24
 KILL_EACH = 4  # releases, on average
 SEED = int(os.environ.get("OTT_SEED", "20260101"))
 VICTIMS = ("broker", "worker", "web", "beat", "postgres", "valkey")
-
-
-@pytest.fixture
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A running system of its own."""
-    with Stack(tmp_path_factory.mktemp("system")) as stack:
-        yield System(stack)
 
 
 def kill(system: System, victim: str) -> None:

@@ -1,8 +1,6 @@
 """A whole running system under test, spoken to as its users do: over HTTP, WebSocket and the command line."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,10 +14,11 @@ from uuid import uuid4
 import psycopg
 import redis
 
-from ott.embedded.processes import COMMANDS, PROJECT
+from ott.embedded.processes import COMMANDS
 from ott.embedded.stack import Stack
 
 from .live_client import LiveClient, eventually, live_client
+from .manager import Manage, manager
 
 DATABASE_AWAY = 503
 
@@ -35,17 +34,11 @@ class Answer:
 class System:
     """A `Stack` with one studio and its viewers."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, manage: Manage) -> None:
         self.stack = stack
+        self.manage = manage
         self.base_url = stack.base_url
         self.studio_token = self.manage("create_token", "studio@test.example", "--studio", "aurora", "--create")
-
-    def manage(self, *arguments: str) -> str:
-        """Run a command of manage.py on this system; what it printed."""
-        command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
-        run = subprocess.run(command, env=self.stack.environment, capture_output=True, text=True, check=False)
-        assert run.returncode == 0, run.stderr
-        return run.stdout.strip()
 
     def viewer(self, *, topics: tuple[str, ...] = ("category:movies",), email: str = "") -> str:
         """A new member who subscribes to `topics`; the answer is their API token."""
@@ -143,6 +136,13 @@ class System:
     def live(self, token: str, *, held: LiveClient | None = None) -> AbstractContextManager[LiveClient]:
         """A live client of the viewer with `token`; it goes on from what the client `held` holds."""
         return live_client(self.base_url, token, held=held)
+
+
+@contextmanager
+def running_system(folder: Path) -> Iterator[System]:
+    """A system of one's own in `folder`."""
+    with Stack(folder) as stack, manager(stack.environment) as manage:
+        yield System(stack, manage)
 
 
 def _answer(request: urllib.request.Request) -> Answer | None:
