@@ -5,9 +5,14 @@ Only the broker is installed, of the platform's applications: it stands alone, a
 
 import os
 
+from django.urls import URLPattern
+
 from ott.settings import *  # noqa: F403 (everything but what follows is as it is)
 from ott.settings import BROKER_LEASE_SECONDS
 
 BROKER_TOPOLOGY = os.environ.get("BROKER_TEST_TOPOLOGY", "tests.support.broker_app.topology")
 INSTALLED_APPS = ["broker", "tests.support.process_faults.ProcessFaults"]
 BROKER_LEASE_SECONDS = float(os.environ.get("BROKER_TEST_LEASE_SECONDS", BROKER_LEASE_SECONDS))
+MIDDLEWARE: list[str] = []
+ROOT_URLCONF = __name__
+urlpatterns: list[URLPattern] = []  # no pages

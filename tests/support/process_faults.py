@@ -27,6 +27,8 @@ class ProcessFaults(AppConfig):
     path = str(Path(__file__).parent)
 
     def ready(self) -> None:
+        import ott.celery  # noqa: F401, PLC0415 - the app that wakes workers; of the whole platform `ott.apps` does this
+
         if os.environ.get(THREE_COMMITS):
             from broker.streams.postgres import PostgresStreams  # noqa: PLC0415 (the applications are ready only now)
 
