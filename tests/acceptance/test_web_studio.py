@@ -140,7 +140,7 @@ def test_a_new_title_is_made_and_a_token_is_shown_once(site: Site) -> None:
         expect(page.locator("#token")).to_have_text(re.compile("^mq_"))
         page.goto("/studio/aurora/tokens/")
         expect(page.locator("#token")).to_have_count(0)
-        page.get_by_role("button", name="Revoke").click()
+        page.get_by_role("row", name="Nightly upload").get_by_role("button", name="Revoke").click()
         page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
         expect(page.get_by_text("The token is revoked.")).to_be_visible()
         assert visitor.complaints == []

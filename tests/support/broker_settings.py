@@ -13,6 +13,5 @@ from ott.settings import BROKER_LEASE_SECONDS
 BROKER_TOPOLOGY = os.environ.get("BROKER_TEST_TOPOLOGY", "tests.support.broker_app.topology")
 INSTALLED_APPS = ["broker", "tests.support.process_faults.ProcessFaults"]
 BROKER_LEASE_SECONDS = float(os.environ.get("BROKER_TEST_LEASE_SECONDS", BROKER_LEASE_SECONDS))
-MIDDLEWARE: list[str] = []
 ROOT_URLCONF = __name__
 urlpatterns: list[URLPattern] = []  # no pages
