@@ -97,10 +97,10 @@ class System:
         answer = self.call("POST", f"/releases/{release_id}/publish", self.studio_token)
         assert answer.status == 202, answer
 
-    def announce(self, *headlines: str) -> list[str]:
+    def announce(self, *headlines: str, category: str = "movies") -> list[str]:
         """Draft and publish one release a headline; the answer is their headlines."""
         for headline in headlines:
-            self.publish(self.draft(headline))
+            self.publish(self.draft(headline, category))
         return list(headlines)
 
     def restart_the_ended(self) -> None:
