@@ -5,7 +5,6 @@ from uuid import uuid4
 from tests.support.live_client import eventually
 from tests.support.system import System
 
-
 CATEGORY = "documentaries"  # which nobody else follows: other tests count their audience
 TOPIC = f"category:{CATEGORY}"
 
