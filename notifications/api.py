@@ -9,8 +9,9 @@ from ninja import Path, Query, Router, Status
 from accounts.api import ProblemDetail, idempotent
 from accounts.models import User
 
-from . import commands, queries
+from . import commands, queries, read_commands
 from .api_schemas import (
+    IdsIn,
     InboxOut,
     KindsIn,
     MuteIn,
@@ -26,6 +27,7 @@ from .api_schemas import (
 )
 from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed
 from .models import Subscription
+from .queries import ReadNews
 
 router = Router(tags=["Notifications"])
 REFUSALS = {401: ProblemDetail, 422: ProblemDetail}
@@ -111,10 +113,30 @@ def read_why(request: HttpRequest, notification_id: Annotated[int, Path(ge=1)]) 
 
 @router.post("/inbox/read", response={200: ReadOut, **REFUSALS}, summary="Mark as read")
 @idempotent
-def mark_read(request: HttpRequest, body: ReadIn) -> Status[ReadOut]:
+def mark_read(request: HttpRequest, body: ReadIn) -> Status[ReadNews]:
     """Mark notifications by their ids, or all up to `positions`, as read. Your open tabs and devices follow."""
-    read = commands.mark_read(viewer_id=_viewer_id(request), ids=body.ids, positions=body.positions)
-    return Status(200, ReadOut(ids=read.ids, positions=read.positions, unread=read.unread))
+    return Status(200, read_commands.mark_read(viewer_id=_viewer_id(request), ids=body.ids, positions=body.positions))
+
+
+@router.post("/inbox/unread", response={200: ReadOut, **REFUSALS}, summary="Mark as unread")
+@idempotent
+def mark_unread(request: HttpRequest, body: IdsIn) -> Status[ReadNews]:
+    """Mark notifications as unread, whatever you have read."""
+    return Status(200, read_commands.mark_unread(viewer_id=_viewer_id(request), ids=body.ids))
+
+
+@router.post("/inbox/dismiss", response={200: ReadOut, **REFUSALS}, summary="Dismiss")
+@idempotent
+def dismiss(request: HttpRequest, body: IdsIn) -> Status[ReadNews]:
+    """Take notifications out of your inbox. One that changes after that is there again, unread."""
+    return Status(200, read_commands.dismiss(viewer_id=_viewer_id(request), ids=body.ids))
+
+
+@router.post("/inbox/restore", response={200: ReadOut, **REFUSALS}, summary="Take a dismissal back")
+@idempotent
+def restore(request: HttpRequest, body: IdsIn) -> Status[ReadNews]:
+    """Have dismissed notifications in your inbox again, read or unread as they were."""
+    return Status(200, read_commands.restore(viewer_id=_viewer_id(request), ids=body.ids))
 
 
 def _muted(request: HttpRequest, topic: str, until: datetime | None) -> Subscription:

@@ -1,14 +1,14 @@
 """What the viewer's side of the HTTP API takes and gives."""
 
 from datetime import datetime
-from typing import Annotated
 
 from ninja import Schema
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from accounts.problems import Problem
 
-from .live.protocol import MAX_IDS, Id, Positions
+from .live.protocol import Ids, Positions
+from .queries import States
 
 
 class UnknownTopic(Problem):
@@ -123,13 +123,23 @@ class InboxOut(Schema):
 class ReadIn(Schema):
     """What was read: single notifications, or topics up to a position."""
 
-    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = []
+    ids: Ids = []
     positions: Positions = {}
 
 
+class IdsIn(Schema):
+    """Single notifications."""
+
+    ids: Ids
+
+
 class ReadOut(Schema):
-    """What that changed, and how many are left."""
+    """What that changed, and how many unread ones are left.
+
+    `states` has the notifications under what you said of them, each with its revision; `ids` are those that are read.
+    """
 
     ids: list[int]
+    states: States
     positions: dict[str, int]
     unread: int

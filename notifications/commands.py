@@ -1,13 +1,11 @@
-"""Everything that changes who follows what, what stands where, and what has been read."""
+"""Everything that changes who follows what, and what stands where."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -16,30 +14,17 @@ from accounts.commands import bump_entitlements
 from broker.messages import Message
 from broker.outbox import publish
 
-from . import sql
-from .errors import InvalidKinds, InvalidMute, InvalidPositions, InvalidTopic, NotFollowed
+from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed
 from .events import notification_posted
 from .given_topics import check_topics, viewer_of
 from .live import push
-from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Kind, Notification, Posting, ReadState, Subscription, Topic
-from .queries import unread_count
+from .models import STANDING_TOPICS, Kind, Notification, Posting, Subscription, Topic
 from .windows import Windows, next_turn, open_regions
 
-MAX_SEQ = 2**63 - 1
 MAX_TOPIC_LENGTH = 160
 CARD_TEXT = ("kind", "title", "body", "url", "image", "studio")
 AUDIENCE = ("maturity", "languages", "regions", "expires_at")  # what says for whom a notification is
 _CHOOSABLE = re.compile(r"(category|studio|title):[a-z0-9]+(?:[-_][a-z0-9]+)*")
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What a `mark_read` changed: items, marks and the count that is left. Unchanged: `version` is None."""
-
-    version: int | None
-    ids: list[int]
-    positions: dict[str, int]
-    unread: int
 
 
 # --- Topics and subscriptions --------------------------------------------------------------------------------------
@@ -317,35 +302,3 @@ def _add_postings(
     Topic.objects.filter(pk__in=[topic.pk for topic in heads]).update(head=F("head") + 1)
     message = notification_posted(notification, {posting.topic.name: posting.seq for posting in postings})
     publish(message.caused_by(cause) if cause else message)
-
-
-# --- Reading -------------------------------------------------------------------------------------------------------
-@transaction.atomic
-def mark_read(*, viewer_id: int, ids: Iterable[int] | None = None, positions: Mapping[str, int] | None = None) -> Read:
-    """Mark notifications, or whole topics up to a position, as read.
-
-    Marks only move forward and never above a topic's head; ids that this viewer does not see are passed over. Open
-    tabs hear of what changed. Raises `InvalidPositions`.
-    """
-    _check_positions(positions or {})
-    ReadState.objects.bulk_create([ReadState(viewer_id=viewer_id)], ignore_conflicts=True)
-    state = ReadState.objects.select_for_update().get(viewer_id=viewer_id)
-    parameters = {"viewer_id": viewer_id, "kids_max_maturity": KIDS_MAX_MATURITY}
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("mark_items"), parameters | {"ids": [i for i in ids or () if 0 < i <= MAX_SEQ]})
-        changed = sorted(row[0] for row in cursor.fetchall())
-        cursor.execute(sql.load("mark_positions"), parameters | {"positions": json.dumps(dict(positions or {}))})
-        moved: dict[str, int] = dict(cursor.fetchall())
-    unread = unread_count(viewer_id=viewer_id)
-    if not changed and not moved:
-        return Read(None, [], {}, unread)
-    state.version += 1
-    state.save(update_fields=["version"])
-    read = Read(state.version, changed, moved, unread)
-    push.on_commit_push_read(viewer_id, read.version, read.ids, read.positions, read.unread)
-    return read
-
-
-def _check_positions(positions: Mapping[str, int]) -> None:
-    if any(isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= MAX_SEQ for seq in positions.values()):
-        raise InvalidPositions

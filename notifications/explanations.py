@@ -63,6 +63,7 @@ class Way:
     is_suitable: bool
     is_understood: bool
     is_there: bool
+    is_dismissed: bool
     is_visible: bool
 
 
@@ -121,6 +122,7 @@ def _decisions(ways: Sequence[Way], notification: Notification) -> Iterator[Chec
         ("Does the rating suit the profile?", lambda w: w.is_suitable, lambda w: rating, rating),
         ("Is it in a language of theirs?", lambda w: w.is_understood, lambda w: "Yes, or none is said.", "It is not."),
         ("Is it open in their region?", lambda w: w.is_there, lambda w: "It is.", "It is not, or they said no region."),
+        ("Did they keep it?", lambda w: not w.is_dismissed, lambda w: "They did.", "They dismissed it themselves."),
     )
     left = list(ways)
     for question, holds, in_words, otherwise in rules:

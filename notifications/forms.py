@@ -36,6 +36,12 @@ class IdsField(forms.Field):
         return [int(one) for one in value or ()]
 
 
+class IdsForm(forms.Form):
+    """Single notifications."""
+
+    ids = IdsField()
+
+
 class ReadForm(forms.Form):
     """What has been read: single notifications, and topics up to a position."""
 

@@ -177,12 +177,20 @@ class ReadMark(models.Model):
 
 
 class ReadItem(models.Model):
-    """A single notification that a viewer has read above a mark, at a revision; a newer one is unread again."""
+    """What a viewer said of a single notification at a revision, whatever the marks say; a newer one is news again.
+
+    A dismissed one is in no inbox and counts as read; `is_read` keeps what it was, for when that is taken back.
+    """
 
     pk = models.CompositePrimaryKey("viewer_id", "notification_id")
     viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
     notification = models.ForeignKey(Notification, models.CASCADE)
     revision = models.PositiveIntegerField()
+    is_read = models.BooleanField(db_default=True)
+    is_dismissed = models.BooleanField(db_default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["viewer"], condition=models.Q(is_read=False), name="readitem_unread")]
 
 
 class ReadState(models.Model):

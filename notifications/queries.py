@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -139,6 +140,12 @@ def visible_among(*, viewer_id: int, ids: Iterable[int]) -> list[int]:
     return [row["id"] for row in rows]
 
 
+def over_among(*, viewer_id: int, ids: Iterable[int]) -> list[int]:
+    """Those of these notifications of which a popup need not tell any more: read, dismissed, recalled or expired."""
+    rows = _rows("over_among", viewer_id, ids=[one for one in ids if 0 < one <= MAX_ID])
+    return [row["id"] for row in rows]
+
+
 def by_topic(reasons: Iterable[Reason]) -> list[Reason]:
     """One a topic: the first posting that was seen there."""
     first: dict[str, Reason] = {}
@@ -220,25 +227,55 @@ def state_from_row(row: Mapping[str, Any]) -> ViewerState:
     )
 
 
+class ItemState(StrEnum):
+    """What a viewer said of a single notification."""
+
+    READ = "read"
+    UNREAD = "unread"
+    DISMISSED = "dismissed"
+
+
+ItemRow = tuple[int, int, bool, bool]  # notification, revision, is it read, is it dismissed
+States = dict[ItemState, dict[int, int]]  # notifications by their state, each with the revision of which it was said
+
+
+def states_of(items: Iterable[ItemRow]) -> States:
+    """Read items by their states."""
+    states: States = {state: {} for state in ItemState}
+    for notification_id, revision, is_read, is_dismissed in items:
+        said = ItemState.READ if is_read else ItemState.UNREAD
+        states[ItemState.DISMISSED if is_dismissed else said][notification_id] = revision
+    return states
+
+
 @dataclass(frozen=True, slots=True)
 class ReadNews:
-    """Everything that a viewer has read, for a tab that fell behind."""
+    """What a viewer has read: what changed just now, or, for a tab that fell behind, everything."""
 
     version: int
-    ids: list[int]
+    states: States
     positions: dict[str, int]
     unread: int
 
+    @property
+    def ids(self) -> list[int]:
+        """The single notifications among it that are read."""
+        return sorted(self.states[ItemState.READ])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it tells nothing but the count."""
+        return not self.positions and not any(self.states.values())
+
 
 def read_news(*, viewer_id: int) -> ReadNews:
-    """All marks, and the newest items, that the viewer has read."""
-    row = _rows("read_state", viewer_id)[0]
-    return ReadNews(
-        version=row["version"],
-        ids=json.loads(row["ids"]),
-        positions=json.loads(row["positions"]),
-        unread=unread_count(viewer_id=viewer_id),
-    )
+    """All marks, and the newest items, of the viewer."""
+    return news_from_row(_rows("read_state", viewer_id)[0], unread=unread_count(viewer_id=viewer_id))
+
+
+def news_from_row(row: Mapping[str, Any], *, unread: int) -> ReadNews:
+    """A row of `read_state.sql`."""
+    return ReadNews(row["version"], states_of(json.loads(row["items"])), json.loads(row["positions"]), unread)
 
 
 def format_epoch(epoch: UUID, entitlement_version: int) -> str:

@@ -10,7 +10,7 @@ from django.db import connection
 
 from . import sql
 from .models import KIDS_MAX_MATURITY
-from .queries import UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, state_from_row
+from .queries import UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, news_from_row, state_from_row
 
 Held = Mapping[str, int]
 Revisions = tuple[tuple[int, int | None], ...]  # (notification, revision)
@@ -47,7 +47,7 @@ def read_news_of(*, viewer_ids: Sequence[int]) -> list[ReadNews]:
     """What each viewer has read, and how many are left. Two queries."""
     unread = {row["place"]: row["count"] for row in _rows("unread", viewer_ids, limit=UNREAD_LIMIT)}
     return [
-        ReadNews(row["version"], json.loads(row["ids"]), json.loads(row["positions"]), unread[row["place"]])
+        news_from_row(row, unread=unread[row["place"]])
         for row in sorted(_rows("read_state", viewer_ids), key=itemgetter("place"))
     ]
 

@@ -8,11 +8,14 @@ from .insight import opening
 from .insight import views as insight
 from .outbound import preferences_views
 from .outbound import views as outbound
+from .outbound.web_push import popups
 from .reminders import views as reminders
 
 urlpatterns = [
     path("notifications/", views.inbox, name="inbox"),
     path("notifications/read/", views.read, name="read"),
+    *(path(f"notifications/{act}/", views.mark, {"act": act}, name=act) for act in views.ACTS),
+    path("notifications/over/<str:mark>/", popups.over, name="popups_over"),
     path("notifications/<int:notification_id>/opened/", opening.opened, name="opened"),
     path("notifications/<int:notification_id>/opened/<str:mark>/", opening.opened_from, name="opened_from"),
     path("notifications/<int:notification_id>/why/", views.why, name="why"),

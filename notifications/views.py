@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.queries import is_member
 from accounts.requests import SignedInRequest
 
-from . import commands, queries
+from . import commands, queries, read_commands
 from .errors import NotificationsError
-from .forms import MUTES, FollowForm, MuteForm, ReadForm
+from .forms import MUTES, FollowForm, IdsForm, MuteForm, ReadForm
 from .given_topics import is_given
 from .models import Kind
 from .queries import InboxEntry, InboxPage, TopicChoice
@@ -23,6 +23,7 @@ from .topic_choices import topic_choices
 BELL_ENTRIES = 15
 MOST_TOPICS_AT_ONCE = 5
 FOLLOW_CHANGED = "follow-changed"
+ACTS = {"unread": read_commands.mark_unread, "dismiss": read_commands.dismiss, "restore": read_commands.restore}
 
 
 @login_required
@@ -51,9 +52,20 @@ def read(request: SignedInRequest) -> HttpResponse:
     if not form.is_valid():
         return HttpResponseBadRequest("Say ids, or positions as a JSON object.")
     try:
-        commands.mark_read(viewer_id=request.user.pk, **form.cleaned_data)
+        read_commands.mark_read(viewer_id=request.user.pk, **form.cleaned_data)
     except NotificationsError as error:
         return HttpResponseBadRequest(str(error))
+    return HttpResponse(status=204)
+
+
+@login_required
+@require_POST
+def mark(request: SignedInRequest, act: str) -> HttpResponse:
+    """Mark `ids` as unread, dismiss or restore them. Open tabs hear of it."""
+    form = IdsForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseBadRequest("Say ids.")
+    ACTS[act](viewer_id=request.user.pk, ids=form.cleaned_data["ids"])
     return HttpResponse(status=204)
 
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.requests import SignedInRequest
 from notifications.models import Notification
 from notifications.queries import visible_among
+from notifications.read_commands import mark_read
 
 from .marks import viewer_of
 from .models import Stage
@@ -28,6 +29,8 @@ def opened(request: SignedInRequest, notification_id: int) -> HttpResponse:
 def opened_from(request: HttpRequest, notification_id: int, mark: str) -> HttpResponse:
     """A marked link was followed: count its viewer, and lead on. A POST, from a service worker, stays where it is.
 
+    It was a click on a popup, which so is read. A mail's links are followed by programs, too: nothing is read by that.
+
     A link that is only fetched ahead (`Sec-Purpose: prefetch`) or asked about (HEAD) was not followed.
     """
     notification = get_object_or_404(Notification, pk=notification_id)
@@ -35,6 +38,8 @@ def opened_from(request: HttpRequest, notification_id: int, mark: str) -> HttpRe
     is_ahead = request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", "")
     if viewer_id is not None and not is_ahead:
         _count(viewer_id, notification_id)
+        if request.method == "POST":
+            mark_read(viewer_id=viewer_id, ids=[notification_id])
     return HttpResponse(status=204) if request.method == "POST" else redirect(notification.url)
 
 

@@ -10,10 +10,10 @@ import time
 
 from django.conf import settings
 
-from notifications.commands import mark_read
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
-from notifications.queries import visible_among
+from notifications.queries import ReadNews, states_of, unread_count, visible_among
+from notifications.read_commands import dismiss, mark_read, mark_unread, restore
 
 from . import metrics
 from .auth import Receive, Scope, Send
@@ -22,7 +22,21 @@ from .door import Door, Refused
 from .frames import Frame
 from .gateway import gateway
 from .outlets import outlet_for
-from .protocol import Ack, BadFrame, Close, ErrorFrame, Pong, ReadNotice, ReadRequest, Resume, parse
+from .protocol import (
+    Ack,
+    BadFrame,
+    Close,
+    DismissRequest,
+    ErrorFrame,
+    ItemRequest,
+    Pong,
+    ReadNotice,
+    ReadRequest,
+    RestoreRequest,
+    Resume,
+    UnreadRequest,
+    parse,
+)
 from .threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -103,6 +117,8 @@ async def _handle(connection: Connection, text: str | None) -> None:
                 await gateway().resumer.resume(connection, frame)
             case ReadRequest():
                 await _read(connection, frame)
+            case UnreadRequest() | DismissRequest() | RestoreRequest():
+                await _mark(connection, frame)
             case Ack():
                 await _acknowledge(connection, frame)
             case Pong():
@@ -124,8 +140,21 @@ async def _acknowledge(connection: Connection, frame: Ack) -> None:
 
 
 async def _read(connection: Connection, frame: ReadRequest) -> None:
-    """Mark as read. What changed comes to all tabs, this one too; if nothing did, this one gets the count."""
+    """Mark as read. A frame that names nothing only asks for the count."""
     viewer_id = connection.identity.viewer_id
-    read = await in_thread(mark_read, viewer_id=viewer_id, ids=frame.ids, positions=frame.positions)
-    if read.version is None:
-        connection.offer(Frame.of(ReadNotice(ids=[], positions={}, unread=read.unread)))
+    if frame.ids or frame.positions:
+        news = await in_thread(mark_read, viewer_id=viewer_id, ids=frame.ids, positions=frame.positions)
+    else:
+        news = ReadNews(0, states_of(()), {}, await in_thread(unread_count, viewer_id=viewer_id))
+    _answer(connection, news)
+
+
+async def _mark(connection: Connection, frame: ItemRequest) -> None:
+    command = {"unread": mark_unread, "dismiss": dismiss, "restore": restore}[frame.type]
+    _answer(connection, await in_thread(command, viewer_id=connection.identity.viewer_id, ids=frame.ids))
+
+
+def _answer(connection: Connection, news: ReadNews) -> None:
+    """What changed comes to all tabs, this one too; if nothing did, this one gets the count."""
+    if news.is_empty:
+        connection.offer(Frame.of(ReadNotice.of(news)))

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from notifications.queries import ReadNews, read_news
+from notifications.queries import read_news
 
 from . import tick
 from .connection import Connection
@@ -21,7 +21,7 @@ from .healing import Healer
 from .hub import Hub
 from .posted import Posted
 from .protocol import Close
-from .push import GROUP
+from .push import GROUP, news_from_message
 from .resume import Resumer
 from .threads import in_thread
 
@@ -107,7 +107,7 @@ class Gateway:
                 self.hub.accept(Posted.from_message(message))
                 self._healer.look()
             case "live.read":
-                news = ReadNews(message["version"], message["ids"], message["positions"], message["unread"])
+                news = news_from_message(message)
                 if not self.hub.tell_read(message["viewer"], news):
                     self._run_errand(self._tell_all_read(message["viewer"]))
             case "live.entitlement":

@@ -205,7 +205,7 @@ class Hub:
 
     def tell_read(self, viewer_id: int, news: ReadNews) -> bool:
         """Tell the viewer's tabs what was read. False when one of them has missed something before this."""
-        frame = Frame.of(ReadNotice(ids=news.ids, positions=news.positions, unread=news.unread))
+        frame = Frame.of(ReadNotice.of(news))
         complete = True
         for connection in self.of_viewer(viewer_id):
             if connection.interest is not None and connection.read_version < news.version:

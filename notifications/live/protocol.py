@@ -2,15 +2,18 @@
 
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from notifications.queries import ReadNews, States
 
 MAX_TOPICS = 2000
 MAX_IDS = 200
 
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Ids = Annotated[list[Id], Field(max_length=MAX_IDS)]
 TopicName = Annotated[str, Field(max_length=160)]
 Positions = Annotated[dict[TopicName, Seq], Field(max_length=MAX_TOPICS)]
 
@@ -63,15 +66,36 @@ class Ack(_Frame):
 
     type: Literal["ack"]
     positions: Positions = {}
-    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = []
+    ids: Ids = []
 
 
 class ReadRequest(_Frame):
     """Mark notifications, or topics up to a position, as read; with neither, only ask for the count."""
 
     type: Literal["read"]
-    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = []
+    ids: Ids = []
     positions: Positions = {}
+
+
+class UnreadRequest(_Frame):
+    """Mark notifications as unread, whatever was read before."""
+
+    type: Literal["unread"]
+    ids: Ids
+
+
+class DismissRequest(_Frame):
+    """Take notifications out of the inbox, until they change."""
+
+    type: Literal["dismiss"]
+    ids: Ids
+
+
+class RestoreRequest(_Frame):
+    """Take a dismissal back. All of the viewer's tabs and devices get `reset`, since what they show is too little."""
+
+    type: Literal["restore"]
+    ids: Ids
 
 
 class Pong(_Frame):
@@ -80,7 +104,9 @@ class Pong(_Frame):
     type: Literal["pong"]
 
 
-ClientFrame = Resume | Ack | ReadRequest | Pong
+ItemRequest = UnreadRequest | DismissRequest | RestoreRequest
+ClientFrame = Resume | Ack | ReadRequest | UnreadRequest | DismissRequest | RestoreRequest | Pong
+_TYPES = ("resume", "ack", "read", "unread", "dismiss", "restore", "pong")
 _client_frames: TypeAdapter[ClientFrame] = TypeAdapter(Annotated[ClientFrame, Field(discriminator="type")])
 
 
@@ -95,7 +121,7 @@ def parse(text: str | None) -> ClientFrame:
     if first["type"] == "json_invalid":
         raise BadFrame("not-json", "The frame is not JSON.")
     if first["type"].startswith("union_tag"):
-        raise BadFrame("unknown-type", "The frame's type is not one of resume, ack, read, pong.")
+        raise BadFrame("unknown-type", f"The frame's type is not one of {', '.join(_TYPES)}.")
     where = ".".join(str(part)[:80] for part in first["loc"][1:])
     raise BadFrame("malformed", f"{where or 'frame'}: {first['msg']}"[:300])
 
@@ -131,12 +157,21 @@ class NotificationFrame(_Frame):
 
 
 class ReadNotice(_Frame):
-    """What this viewer has read, here or elsewhere, and how many are left."""
+    """What this viewer has read, marked as unread or dismissed, here or elsewhere, and how many unread ones are left.
+
+    `states` has {id: revision} under each state; `ids` are those that are read.
+    """
 
     type: Literal["read"] = "read"
     ids: list[int]
+    states: States
     positions: dict[str, int]
     unread: int
+
+    @classmethod
+    def of(cls, news: ReadNews) -> Self:
+        """The frame that tells the news."""
+        return cls(ids=news.ids, states=news.states, positions=news.positions, unread=news.unread)
 
 
 class Reset(_Frame):
@@ -161,5 +196,5 @@ class ErrorFrame(_Frame):
     detail: str
 
 
-CLIENT_FRAMES: tuple[type[BaseModel], ...] = (Resume, Ack, ReadRequest, Pong)
+CLIENT_FRAMES: tuple[type[BaseModel], ...] = get_args(ClientFrame)
 SERVER_FRAMES: tuple[type[BaseModel], ...] = (Welcome, NotificationFrame, ReadNotice, Reset, Ping, ErrorFrame)

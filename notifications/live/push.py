@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from channels.layers import get_channel_layer
 from django.db import transaction
+
+from notifications.queries import ItemState, ReadNews
 
 from .posted import Posted
 
@@ -59,13 +61,18 @@ def push_live(posted: Posted) -> bool:
     return send_to_hubs(posted.to_message())
 
 
-def on_commit_push_read(
-    viewer_id: int, version: int | None, ids: Sequence[int], positions: Mapping[str, int], unread: int
-) -> None:
+def on_commit_push_read(viewer_id: int, news: ReadNews) -> None:
     """After the commit, tell the viewer's other tabs and devices what was read."""
-    message = {"type": "live.read", "viewer": viewer_id, "version": version, "ids": list(ids)}
-    message |= {"positions": dict(positions), "unread": unread}
+    states = {str(state): list(items.items()) for state, items in news.states.items()}
+    message = {"type": "live.read", "viewer": viewer_id, "version": news.version, "states": states}
+    message |= {"positions": dict(news.positions), "unread": news.unread}
     transaction.on_commit(lambda: _send_soon(message), robust=True)
+
+
+def news_from_message(message: Mapping[str, Any]) -> ReadNews:
+    """What `on_commit_push_read` told."""
+    states = {state: dict(message["states"][state]) for state in ItemState}
+    return ReadNews(message["version"], states, message["positions"], message["unread"])
 
 
 def on_commit_hint_entitlement(viewer_id: int) -> None:

@@ -86,7 +86,7 @@ def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[Outg
     yield Frame.of(welcome)
     yield snapshot.missed.outgoing
     if frame.positions is not None and reads.version > 0:  # something may have been read while it was away
-        yield Frame.of(ReadNotice(ids=reads.ids, positions=reads.positions, unread=reads.unread))
+        yield Frame.of(ReadNotice.of(reads))
     yield Frame.of(Ping(positions={topic: state.positions[topic] for topic in state.topics}))
 
 

@@ -1,5 +1,6 @@
 -- Every way by which a notification could have reached the viewer: each of its postings with each interest that the
--- viewer ever had in that topic. The conditions of `_reaches.sql` and `_visible.sql` are answered one by one;
+-- viewer ever had in that topic. The conditions of `_reaches.sql` and `_visible.sql` are answered one by one, and whether
+-- the viewer dismissed it;
 -- `is_visible` is the rule itself, so that an answer that leaves something out is noticed.
 SELECT
     t.name AS topic, t.label, p.seq, p.revision, p.posted_at,
@@ -18,7 +19,8 @@ SELECT
     (n.maturity <= %(kids_max_maturity)s OR NOT v.is_kids) AS is_suitable,
     (n.languages IS NULL OR v.languages = '{}' OR n.languages && v.languages) AS is_understood,
     (n.regions IS NULL OR v.region = ANY (n.regions)) AND (p.regions IS NULL OR v.region = ANY (p.regions)) AS is_there,
-    COALESCE(/* visible(p, s) */, FALSE) AS is_visible
+    /* dismissed(p) */ AS is_dismissed,
+    COALESCE(/* visible(p, s) */, FALSE) AND NOT /* dismissed(p) */ AS is_visible
 FROM notifications_notification n
 JOIN notifications_posting p ON p.notification_id = n.id
 JOIN notifications_topic t ON t.id = p.topic_id

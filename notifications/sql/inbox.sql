@@ -5,14 +5,14 @@ WITH chosen AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT DISTINCT p.notification_id
         FROM (
-            SELECT topic_id, seq, notification_id, posted_at, regions
+            SELECT topic_id, seq, notification_id, revision, posted_at, regions
             FROM notifications_posting
             WHERE topic_id = s.topic_id AND notification_id < %(before)s
             ORDER BY notification_id DESC
             OFFSET 0  -- a fence: read the index backwards and stop at the limit, whatever the filters are thought to keep
         ) p
         JOIN notifications_notification n ON n.id = p.notification_id
-        WHERE /* visible(p, s) */
+        WHERE /* visible(p, s) */ AND NOT /* dismissed(p) */
         ORDER BY p.notification_id DESC
         LIMIT %(limit)s
     ) candidate

@@ -17,7 +17,7 @@ FROM (
         SELECT * FROM (
             SELECT
                 p.notification_id, p.revision, p.posted_at, p.seq,
-                /* visible(p, s) */ AS is_visible,
+                /* visible(p, s) */ AND NOT /* dismissed(p) */ AS is_visible,
                 /* may_hide(n, p, s) */ AS may_hide
             FROM (
                 SELECT topic_id, seq, notification_id, revision, posted_at, regions

@@ -1,7 +1,9 @@
 // Bell, drawer and inbox page: what the live connection tells, shown; what the viewer reads, told.
+import { allEntries, drop, entriesOf, factsOf, fold, isUnread, setUnread, show, unfold } from "./entries.js";
 import { Live } from "./live.js";
-import { fill, fromTemplate, inWords, post } from "./page.js";
+import { fill, post } from "./page.js";
 import { Seen } from "./seen.js";
+import { Standing } from "./standing.js";
 import { removeToast, showToast } from "./toasts.js";
 
 const READ_URL = "/notifications/read/";
@@ -13,9 +15,8 @@ const WORDS = {
   "signed-out": "Signed out",
 };
 const plainTitle = document.title;
+const standing = new Standing();
 let unread = 0;
-
-const entriesOf = (id) => document.querySelectorAll(`[data-entry="${id}"]`);
 
 function showUnread(count) {
   unread = Math.max(0, count);
@@ -37,78 +38,91 @@ function showState(state) {
   fill(connection, "word", WORDS[state]);
 }
 
-// --- Entries -------------------------------------------------------------------------------------------------------
-function draw(entry, notification) {
-  entry.dataset.entry = notification.id;
-  entry.dataset.revision = notification.revision;
-  entry.dataset.positions = JSON.stringify(notification.positions);
-  entry.classList.toggle("is-recalled", notification.recalled);
-  entry.classList.add("is-unread", "is-new");
-  fill(entry, "title", notification.title).href = notification.url;
-  fill(entry, "body", notification.body);
-  fill(entry, "studio", notification.studio);
-  const time = fill(entry, "time", inWords(new Date(notification.published_at)));
-  if (time) time.dateTime = notification.published_at;
-  const image = entry.querySelector("img[data-part='image']");
-  if (image && notification.image) image.src = notification.image;
-  const why = entry.querySelector('[data-part="why"]');
-  why.href = `/notifications/${notification.id}/why/`;
-  why.setAttribute("hx-get", why.getAttribute("href"));
-  why.setAttribute("hx-target", "next .entry__reason");
-  window.htmx.process(entry);
-}
-
-function insert(list, notification) {
-  list.querySelector("[data-empty]")?.remove();
-  let day = list.querySelector(".day");
-  if (day?.textContent !== "Today") {
-    day = document.createElement("h3");
-    day.className = "day";
-    day.textContent = "Today";
-    list.prepend(day);
-  }
-  const entry = fromTemplate("entry-template");
-  draw(entry, notification);
-  day.after(entry);
-}
-
+// --- What is told ----------------------------------------------------------------------------------------------------
 function showNotification(live, seen, notification) {
-  const known = [...entriesOf(notification.id)];
-  const wasUnread = known.some((entry) => entry.classList.contains("is-unread"));
-  for (const entry of known) draw(entry, notification);
-  for (const list of document.querySelectorAll("[data-entries]")) {
-    if (!list.querySelector(`[data-entry="${notification.id}"]`)) insert(list, notification);
-  }
-  if (notification.recalled) removeToast(notification.id);
+  const state = standing.of(notification);
+  if (state === "dismissed") return;
+  const wasUnread = entriesOf(notification.id).some(isUnread);
+  show(notification, state !== "read");
+  if (notification.recalled || state === "read") removeToast(notification.id);
   else showToast(notification);
+  if (notification.recalled) closePopups();
   if (notification.revision > 1) live.askUnread();
-  else if (!wasUnread && !notification.missed) showUnread(unread + 1);
+  else if (!wasUnread && !notification.missed && state !== "read") showUnread(unread + 1);
   seen.card(notification.positions);
 }
 
-function markRead(entry) {
-  entry.classList.remove("is-unread");
-  removeToast(entry.dataset.entry);
+function showRead(frame) {
+  standing.learn(frame);
+  for (const id of [...frame.ids, ...Object.keys(frame.states.dismissed)]) removeToast(id);
+  for (const entry of allEntries()) {
+    const state = standing.of(factsOf(entry));
+    if (state === "dismissed") drop(entry);
+    else if (state) setUnread(entry, state === "unread");
+    if (state && state !== "unread") removeToast(entry.dataset.entry);
+  }
+  showUnread(frame.unread);
+  if (frame.ids.length || Object.keys(frame.positions).length || Object.keys(frame.states.dismissed).length) closePopups();
 }
 
-function showRead({ ids, positions, unread: left }) {
-  for (const id of ids) {
-    removeToast(id);
-    entriesOf(id).forEach(markRead);
-  }
-  for (const entry of document.querySelectorAll(".entry.is-unread")) {
-    const at = Object.entries(JSON.parse(entry.dataset.positions ?? "{}"));
-    if (at.some(([topic, seq]) => seq <= (positions[topic] ?? -1))) markRead(entry);
-  }
-  showUnread(left);
+/** Let the service worker close the popups of what is over: see `closeOver` there. */
+async function closePopups() {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  registration?.active?.postMessage({ type: "close-over" });
 }
 
-// --- What the viewer reads -------------------------------------------------------------------------------------------
+// --- What the viewer says --------------------------------------------------------------------------------------------
+const WORDS_OF_FAILURE = "That was not kept: there is no connection. Try again in a moment.";
+
+/** Say something of one notification, shown at once; taken back where it could not be kept. */
+async function say(act, id, paint, unpaint) {
+  const entries = entriesOf(id);
+  const before = unread;
+  entries.forEach(paint);
+  const answer = await post(`/notifications/${act}/`, [["ids", id]]).catch(() => null);
+  if (answer?.ok) return;
+  entries.forEach(unpaint);
+  showUnread(before);
+  for (const entry of entries) entry.querySelector(".entry__reason").textContent = WORDS_OF_FAILURE;
+}
+
 function read(id) {
-  const entries = [...entriesOf(id)];
-  if (entries.some((entry) => entry.classList.contains("is-unread"))) showUnread(unread - 1);
-  entries.forEach(markRead);
-  post(READ_URL, [["ids", id]]);
+  if (entriesOf(id).some(isUnread)) showUnread(unread - 1);
+  removeToast(id);
+  say("read", id, (entry) => setUnread(entry, false), (entry) => setUnread(entry, true));
+}
+
+function markUnread(id) {
+  showUnread(unread + 1);
+  say("unread", id, (entry) => setUnread(entry, true), (entry) => setUnread(entry, false));
+}
+
+function dismiss(id) {
+  if (entriesOf(id).some(isUnread)) showUnread(unread - 1);
+  removeToast(id);
+  say("dismiss", id, fold, unfold);
+}
+
+function restore(id) {
+  if (entriesOf(id).some(isUnread)) showUnread(unread + 1);
+  say("restore", id, unfold, fold);
+}
+
+function act(button) {
+  const entry = button.closest(".entry");
+  const id = entry.dataset.entry;
+  switch (button.dataset.act) {
+    case "toggle":
+      (isUnread(entry) ? read : markUnread)(id);
+      break;
+    case "dismiss":
+      dismiss(id);
+      entry.querySelector('[data-act="restore"]').focus();
+      break;
+    case "restore":
+      restore(id);
+      entry.querySelector('[data-part="title"]').focus();
+  }
 }
 
 /** A link to what a notification tells of was followed, on an entry or a toast, in this window or another. */
@@ -117,7 +131,7 @@ function followLink(element) {
   const id = card?.dataset.entry || card?.dataset.toast;
   if (!id) return;
   post(`/notifications/${id}/opened/`);
-  if (card.dataset.toast || card.classList.contains("is-unread")) read(id);
+  if (card.dataset.toast || isUnread(card)) read(id);
 }
 
 function readAll() {
@@ -127,7 +141,7 @@ function readAll() {
       positions[topic] = Math.max(seq, positions[topic] ?? 0);
     }
   }
-  document.querySelectorAll(".entry.is-unread").forEach(markRead);
+  for (const entry of allEntries()) setUnread(entry, false);
   showUnread(0);
   post(READ_URL, [["positions", JSON.stringify(positions)]]);
 }
@@ -135,6 +149,8 @@ function readAll() {
 function listenToReader() {
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-read-all]")) readAll();
+    const button = event.target.closest(".entry [data-act]");
+    if (button) act(button);
   });
   for (const click of ["click", "auxclick"]) document.addEventListener(click, (event) => event.button < 2 && followLink(event.target));
 }
@@ -146,19 +162,19 @@ function listenToEyes(seen) {
   document.addEventListener("toggle", (event) => event.target.id === "drawer" && event.newState === "open" && seen.list(event.target), true);
 }
 
-// --- The connection --------------------------------------------------------------------------------------------------
-const RETRY_BELL = 3000; // milliseconds
+/** What a list loads anew takes the place of what has the focus: it goes to the same card again. */
+function keepFocus(list) {
+  let card = null;
+  list.addEventListener("htmx:beforeSwap", () => {
+    card = list.contains(document.activeElement) ? document.activeElement.closest("[data-entry]")?.dataset.entry : null;
+  });
+  list.addEventListener("htmx:afterSettle", () => card && list.querySelector(`[data-entry="${card}"] a`)?.focus());
+}
 
-export function startInbox() {
-  if (!("signedIn" in document.body.dataset)) return;
-  const bell = document.getElementById("bell");
-  const live = new Live(`${location.origin.replace(/^http/, "ws")}/ws/live/`);
-  const seen = new Seen(live);
-  live.addEventListener("state", (event) => showState(event.detail));
-  live.addEventListener("unread", (event) => showUnread(event.detail));
-  live.addEventListener("notification", (event) => showNotification(live, seen, event.detail));
-  live.addEventListener("read", (event) => showRead(event.detail));
-  live.addEventListener("reset", () => window.htmx.trigger(bell, "reload"));
+// --- The connection --------------------------------------------------------------------------------------------------
+const RETRY = 3000; // milliseconds
+
+function startBell(bell, live) {
   bell.addEventListener("htmx:beforeSwap", () => {
     bell.dataset.wasOpen = String(bell.querySelector("#drawer")?.matches(":popover-open") ?? false);
   });
@@ -166,12 +182,27 @@ export function startInbox() {
     if (event.target !== bell) return;
     const drawer = bell.querySelector("#drawer");
     if (bell.dataset.wasOpen === "true") drawer.showPopover();
+    standing.forget();
     showUnread(Number(drawer.dataset.unread));
     live.resume(drawer.dataset.epoch, JSON.parse(drawer.dataset.positions));
   });
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
-    bell.addEventListener(failure, () => setTimeout(() => window.htmx.trigger(bell, "reload"), RETRY_BELL * (1 + Math.random())));
+    bell.addEventListener(failure, () => setTimeout(() => window.htmx.trigger(bell, "reload"), RETRY * (1 + Math.random())));
   }
+}
+
+export function startInbox() {
+  if (!("signedIn" in document.body.dataset)) return;
+  const lists = document.querySelectorAll("#bell, .inbox[data-entries]");
+  const live = new Live(`${location.origin.replace(/^http/, "ws")}/ws/live/`);
+  const seen = new Seen(live);
+  live.addEventListener("state", (event) => showState(event.detail));
+  live.addEventListener("unread", (event) => showUnread(event.detail));
+  live.addEventListener("notification", (event) => showNotification(live, seen, event.detail));
+  live.addEventListener("read", (event) => showRead(event.detail));
+  live.addEventListener("reset", () => lists.forEach((list) => window.htmx.trigger(list, "reload")));
+  startBell(document.getElementById("bell"), live);
+  lists.forEach(keepFocus);
   listenToReader();
   listenToEyes(seen);
 }

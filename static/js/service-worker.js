@@ -28,9 +28,30 @@ self.addEventListener("fetch", (event) => {
 // A push from the platform. Its `tag` lets a second attempt replace the first one instead of ringing twice.
 self.addEventListener("push", (event) => {
   const said = event.data?.json() ?? {};
-  const options = { body: said.body, tag: said.tag, data: { url: said.url ?? "/notifications/", opened: said.opened }, icon: "/static/img/favicon.svg" };
+  const options = { body: said.body, tag: said.tag, data: { id: said.id, url: said.url ?? "/notifications/", opened: said.opened, over: said.over }, icon: "/static/img/favicon.svg" };
   if (said.image) options.image = said.image;
-  event.waitUntil(self.registration.showNotification(said.title ?? "Something new", options));
+  event.waitUntil(self.registration.showNotification(said.title ?? "Something new", options).then(closeOver));
+});
+
+// Popups of what was read or dismissed elsewhere, taken back or expired, are closed: when a page hears of it, and with
+// the next push. Each is asked about under the mark of its own viewer, whoever is signed in.
+async function closeOver() {
+  const asked = new Map();
+  for (const popup of await self.registration.getNotifications()) {
+    const { over } = popup.data ?? {};
+    if (over) asked.set(over, [...(asked.get(over) ?? []), popup]);
+  }
+  for (const [address, popups] of asked) {
+    const ids = new URLSearchParams(popups.map((popup) => ["ids", popup.data.id]));
+    const answer = await fetch(`${address}?${ids}`).catch(() => null);
+    if (!answer?.ok) continue;
+    const { over } = await answer.json();
+    for (const popup of popups) if (over.includes(popup.data.id)) popup.close();
+  }
+}
+
+self.addEventListener("message", (event) => {
+  if (event.data?.type === "close-over") event.waitUntil(closeOver());
 });
 
 self.addEventListener("notificationclick", (event) => {

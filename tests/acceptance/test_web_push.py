@@ -22,6 +22,12 @@ viewer = User.objects.get(email="reader@test.example")
 add_browser(viewer_id=viewer.pk, address={address!r}, push_key={key!r}, push_auth={auth!r})
 """
 
+READ = """
+from accounts.models import User
+from notifications.read_commands import mark_read
+mark_read(viewer_id=User.objects.get(email="reader@test.example").pk, ids=[{id}])
+"""
+
 
 @pytest.fixture
 def push_service() -> Iterator[WebSink]:
@@ -42,7 +48,7 @@ def registration_of(devtools: CDPSession, page: Page) -> str:
     return found[0]
 
 
-def test_a_pushed_notification_is_shown_by_the_service_worker(site: Site, push_service: WebSink) -> None:
+def test_a_pushed_notification_is_shown_and_closed_when_it_is_read_elsewhere(site: Site, push_service: WebSink) -> None:
     with site.visit("reader") as visitor:
         # Given a browser that may notify, and has subscribed
         visitor.context.grant_permissions(["notifications"], origin=site.stack.base_url)
@@ -64,6 +70,10 @@ def test_a_pushed_notification_is_shown_by_the_service_worker(site: Site, push_s
         shown = "navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.map((n) => n.title))"
         eventually(lambda: page.evaluate(shown), what="the notification")
         assert page.evaluate(shown) == [json.loads(plain)["title"]]
+
+        # And closes it when the viewer has read it on another device
+        site.run(READ.format(id=json.loads(plain)["id"]))
+        eventually(lambda: page.evaluate(shown) == [], what="the popup to be closed")
         assert visitor.complaints == []
 
 

@@ -67,6 +67,27 @@ def test_a_recalled_release_changes_its_card_in_place(site: Site) -> None:
         expect(entry).to_have_count(1)
 
 
+def test_what_is_said_of_a_card_in_one_tab_is_so_in_the_other(site: Site) -> None:
+    with site.visit("reader") as visitor:
+        page, other = (live(visitor.open("/notifications/")) for _ in range(2))
+        site.publish("Low Tide: said of")
+        here, there = (tab.locator(".inbox .entry").filter(has_text="said of") for tab in (page, other))
+        unread = re.compile("is-unread")
+        expect(there).to_have_class(unread)
+        here.get_by_role("button", name="Mark as read").press("Enter")
+        expect(there).not_to_have_class(unread)
+        here.get_by_role("button", name="Mark as unread").press("Enter")
+        expect(there).to_have_class(unread)
+        here.get_by_role("button", name="Dismiss").press("Enter")
+        expect(there).to_have_count(0)
+        undo = page.locator(".inbox").get_by_role("button", name="Undo")
+        expect(undo).to_be_focused()
+        undo.press("Enter")
+        expect(there).to_have_class(unread)
+        expect(here).to_have_class(unread)
+        assert visitor.complaints == []
+
+
 def test_what_came_while_offline_is_there_after_reconnecting(site: Site) -> None:
     with site.visit("reader") as visitor:
         page = live(visitor.open("/notifications/"))

@@ -12,10 +12,11 @@ from django.db import connection
 from websockets.exceptions import ConnectionClosed
 
 from accounts.models import User
-from notifications.commands import mark_read, subscribe
+from notifications.commands import subscribe
 from notifications.live import push as pushing
 from notifications.models import Epoch, ReadMark
 from notifications.queries import inbox
+from notifications.read_commands import mark_read
 from tests.integration.live_support import EPOCH, Client, LiveServer, bearer, push
 from tests.integration.notifications_support import MOVIES, a_viewer, post
 

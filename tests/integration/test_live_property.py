@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.db import connections
@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from accounts.commands import end_membership, start_membership, update_profile
+from accounts.models import User
 from accounts.queries import is_member
-from notifications.commands import mark_read, mute, revise_notification, subscribe, turn_windows, unsubscribe
+from notifications.commands import mute, revise_notification, subscribe, turn_windows, unsubscribe
 from notifications.errors import NotFollowed
 from notifications.events import notification_posted
 from notifications.given_topics import PLATFORM, own_topic
@@ -32,8 +33,9 @@ from notifications.live.outlets import SendOutlet
 from notifications.live.posted import Posted
 from notifications.live.protocol import Resume
 from notifications.live.resume import Resumer
-from notifications.models import Epoch, Notification, Posting
+from notifications.models import Epoch, Notification, Posting, ReadItem
 from notifications.queries import inbox
+from notifications.read_commands import dismiss, mark_read, mark_unread, restore
 from notifications.tasks import fan_out
 
 from .live_support import EPOCH
@@ -92,12 +94,15 @@ class Tab:
         self.cards: dict[int, Card] = {}
         self.epoch = ""
         self.positions: dict[str, int] = {}
+        self.items: dict[int, tuple[int, str]] = {}  # what was told of single ones: the revision, and the state
+        self.marks: dict[str, int] = {}
         self.connection: Connection | None = None
         self.is_busy = False
 
     async def reload(self) -> None:
         page = await in_test_thread(self.load)
         self.epoch, self.positions = page.epoch, page.positions
+        self.items, self.marks = {}, {}
         self.cards = {e.id: Card(e.revision, e.title, e.recalled, e.read, e.positions) for e in page.entries}
 
     async def connect(self) -> None:
@@ -147,11 +152,26 @@ class Tab:
         if held is None or frame["revision"] > held.revision:
             positions = {topic: seq for topic, seq in frame["positions"].items() if topic in self.positions}
             self.cards[frame["id"]] = Card(frame["revision"], frame["title"], frame["recalled"], False, positions)
+            self.judge(frame["id"])
 
     def mark(self, frame: dict[str, Any]) -> None:
-        for number, card in self.cards.items():
-            by_mark = any(seq <= frame["positions"].get(topic, 0) for topic, seq in card.positions.items())
-            card.read = card.read or by_mark or number in frame["ids"]
+        for topic, seq in frame["positions"].items():
+            self.marks[topic] = max(seq, self.marks.get(topic, 0))
+        for state, items in frame["states"].items():
+            self.items |= {int(number): (revision, state) for number, revision in items.items()}
+        for number in list(self.cards):
+            self.judge(number)
+
+    def judge(self, number: int) -> None:
+        """Put a card into the state that was told of its revision or a later one, else into that of the marks."""
+        card = self.cards[number]
+        revision, state = self.items.get(number, (0, ""))
+        if revision >= card.revision:
+            card.read = state == "read"
+            if state == "dismissed":
+                del self.cards[number]
+        elif any(seq <= self.marks.get(topic, 0) for topic, seq in card.positions.items()):
+            card.read = True
 
     def advance(self, positions: dict[str, int]) -> None:
         for topic in self.positions.keys() & positions.keys():
@@ -166,6 +186,8 @@ def edge(card: Notification, region: str) -> str:
 class Walk(RuleBasedStateMachine):
     """One viewer, one tab, one hub; hints that get lost, doubled and reordered."""
 
+    another: ClassVar[User]
+
     @initialize()
     def begin(self) -> None:
         Epoch.objects.get_or_create(defaults={"value": EPOCH})
@@ -174,7 +196,7 @@ class Walk(RuleBasedStateMachine):
         self.hub = Hub()
         self.pump = self.loop.create_task(self.hub.deliver_all())
         self.topics = [f"category:run{run}-{letter}" for letter in "abc"]
-        self.viewer, self.another = a_viewer(), a_viewer()
+        self.viewer = a_viewer()
         self.subjects: list[str] = []
         self.hints: list[Posted] = []
         self.run_number = run
@@ -288,11 +310,18 @@ class Walk(RuleBasedStateMachine):
     def change_profile(self, is_kids: bool, languages: set[str], region: str) -> None:
         update_profile(user=self.viewer, is_kids=is_kids, languages=languages, region=region)
 
-    @rule(number=st.integers(0, 99))
-    def read_one(self, number: int) -> None:
+    @rule(number=st.integers(0, 99), say=st.sampled_from([mark_read, mark_unread, dismiss]))
+    def say_of_one(self, number: int, say: Callable[..., Any]) -> None:
         if self.tab.cards:
             ids = [sorted(self.tab.cards)[number % len(self.tab.cards)]]
-            mark_read(viewer_id=self.viewer.pk, ids=ids)
+            say(viewer_id=self.viewer.pk, ids=ids)
+
+    @rule(number=st.integers(0, 99))
+    def take_a_dismissal_back(self, number: int) -> None:
+        dismissed = ReadItem.objects.filter(viewer=self.viewer, is_dismissed=True).order_by("notification")
+        ids = list(dismissed.values_list("notification", flat=True))
+        if ids:
+            restore(viewer_id=self.viewer.pk, ids=[ids[number % len(ids)]])
 
     @rule()
     def read_all(self) -> None:
@@ -339,8 +368,10 @@ def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.Monk
     monkeypatch.setattr(tick, "GRACE_SECONDS", 0)
     monkeypatch.setattr(push, "_send_soon", lambda message: None)  # every hint of a read or a change is lost
     monkeypatch.setattr(tick, "read_facts", with_a_good_token(tick.read_facts))
+    monkeypatch.setattr(Walk, "another", a_viewer(), raising=False)
 
     try:
+        execute("SET synchronous_commit TO off")  # nothing is to outlive the test: no commit waits for the disk
         run_state_machine_as_test(
             Walk,
             settings=settings(
@@ -351,7 +382,13 @@ def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.Monk
             ),
         )
     finally:
+        execute("RESET synchronous_commit")
         _thread.submit(connections.close_all).result()
+
+
+def execute(statement: str) -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute(statement)
 
 
 def with_a_good_token(read_facts: Callable[..., tick.Facts]) -> Callable[..., tick.Facts]:

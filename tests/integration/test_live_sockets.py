@@ -9,8 +9,9 @@ from accounts.clock import database_now
 from accounts.commands import end_membership, start_membership, update_profile
 from accounts.models import Membership, User
 from broker.messages import Message
-from notifications.commands import mark_read, revise_notification, subscribe, unsubscribe
+from notifications.commands import revise_notification, subscribe, unsubscribe
 from notifications.queries import inbox
+from notifications.read_commands import mark_read
 from notifications.tasks import fan_out
 
 from .live_support import Client, LiveServer, push
@@ -129,8 +130,10 @@ def test_reading_in_one_tab_is_told_to_the_other(live_web: LiveServer, subscribe
 
         one.send(type="read", ids=ids)
 
+        states = {"read": {str(ids[0]): 1}, "unread": {}, "dismissed": {}}
         for tab in (one, two):
-            assert tab.next("read") == {"type": "read", "ids": ids, "positions": {}, "unread": 0}
+            told = tab.next("read")
+            assert told == {"type": "read", "ids": ids, "states": states, "positions": {}, "unread": 0}
 
 
 def test_a_read_that_no_hint_tells_of_is_found_by_the_tick(
@@ -165,13 +168,33 @@ def test_what_was_read_while_the_client_was_away_is_told_when_it_resumes(
     assert (sorted(told["ids"]), told["unread"]) == ([known.pk, missed.pk], 0)
 
 
+def test_what_one_tab_says_of_a_card_is_told_to_the_other_at_once(live_web: LiveServer, subscriber: User) -> None:
+    number = str(post("A card").pk)
+    with Client(live_web, subscriber) as one, Client(live_web, subscriber) as other:
+        for tab in (one, other):
+            tab.resume()
+        for act, state, unread in (("read", "read", 0), ("unread", "unread", 1), ("dismiss", "dismissed", 0)):
+            one.send(type=act, ids=[int(number)])
+            for tab in (one, other):
+                told = tab.next("read")
+                assert (told["states"][state], told["unread"]) == ({number: 1}, unread)
+        one.send(type="dismiss", ids=[int(number)])
+        assert one.next("read")["states"]["dismissed"] == {}  # again: only the count
+
+        one.send(type="restore", ids=[int(number)])
+
+        for tab in (one, other):
+            assert tab.next("reset")["reason"] == "entitlement"
+
+
 def test_a_read_of_nothing_answers_the_count(live_web: LiveServer, subscriber: User) -> None:
     post("Unread")
     with Client(live_web, subscriber) as client:
         client.resume()
         client.send(type="read", ids=[])
 
-        assert client.next("read") == {"type": "read", "ids": [], "positions": {}, "unread": 1}
+        nothing: dict[str, dict[str, int]] = {"read": {}, "unread": {}, "dismissed": {}}
+        assert client.next("read") == {"type": "read", "ids": [], "states": nothing, "positions": {}, "unread": 1}
 
 
 def test_reading_up_to_a_position_clears_the_count(live_web: LiveServer, subscriber: User) -> None:
@@ -180,7 +203,8 @@ def test_reading_up_to_a_position_clears_the_count(live_web: LiveServer, subscri
         client.resume()
         client.send(type="read", positions={MOVIES: 10**15})
 
-        assert client.next("read") == {"type": "read", "ids": [], "positions": {MOVIES: 1}, "unread": 0}
+        told = client.next("read")
+        assert (told["ids"], told["positions"], told["unread"]) == ([], {MOVIES: 1}, 0)
 
 
 def test_subscribing_resets_open_connections_and_the_new_topic_is_live_after_that(

@@ -9,12 +9,13 @@ import pytest
 from accounts.clock import database_now
 from accounts.commands import update_profile
 from accounts.models import User
-from notifications.commands import mark_read, mute, revise_notification, subscribe, turn_windows, unsubscribe
+from notifications.commands import mute, revise_notification, subscribe, turn_windows, unsubscribe
 from notifications.errors import InvalidMute, NotFollowed
 from notifications.models import Notification, Posting, Subscription
 from notifications.outbound import creation, endpoints
 from notifications.outbound.models import Delivery, Lane
 from notifications.queries import inbox, positions, unread_count
+from notifications.read_commands import mark_read
 from notifications.resume_queries import missed_by
 
 from .notifications_support import LONG_AGO, MOVIES, a_viewer, post, titles

@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from accounts.clock import database_now
 from accounts.commands import end_membership
 from accounts.models import User
-from notifications.commands import mark_read, subscribe
+from notifications.commands import subscribe
 from notifications.given_topics import PLATFORM, own_topic
 from notifications.models import Topic
 from notifications.outbound import creation, endpoints
 from notifications.outbound.models import Delivery
 from notifications.queries import inbox, positions, unread_count, why
+from notifications.read_commands import mark_read
 from notifications.resume_queries import missed_by
 
 from .live_support import Client, LiveServer, push
@@ -72,7 +73,7 @@ def test_it_is_read_by_position_and_one_by_one() -> None:
     first = post("First", own_topic(viewer.pk), kind="reminder")
     post("News", PLATFORM, kind="announcement")
 
-    assert mark_read(viewer_id=other.pk, ids=[first.pk], positions={own_topic(viewer.pk): 1}).version is None
+    assert mark_read(viewer_id=other.pk, ids=[first.pk], positions={own_topic(viewer.pk): 1}).is_empty
     assert mark_read(viewer_id=viewer.pk, ids=[first.pk]).unread == 1
     assert mark_read(viewer_id=viewer.pk, positions=positions(viewer.pk)).unread == 0
     assert [entry.read for entry in inbox(viewer_id=viewer.pk).entries] == [True, True]

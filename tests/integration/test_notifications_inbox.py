@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from accounts.clock import database_now
 from accounts.commands import end_membership, start_membership
 from accounts.models import Membership
-from notifications.commands import mark_read, post_notification, revise_notification, subscribe, unsubscribe
+from notifications.commands import post_notification, revise_notification, subscribe, unsubscribe
 from notifications.models import Notification, Posting, Topic
 from notifications.queries import inbox, positions, topics_for, unread_count, why
+from notifications.read_commands import mark_read
 from notifications.resume_queries import missed_by
 
 from .notifications_support import LONG_AGO, MOVIES, a_viewer, given, post, titles

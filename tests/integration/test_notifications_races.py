@@ -8,9 +8,10 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Max
 
-from notifications.commands import mark_read, subscribe, unsubscribe
+from notifications.commands import subscribe, unsubscribe
 from notifications.models import Notification, Posting, ReadState, Subscription, Topic
 from notifications.queries import unread_count
+from notifications.read_commands import mark_read
 
 from .notifications_support import MOVIES, a_viewer, post, titles
 

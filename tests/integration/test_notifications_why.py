@@ -20,6 +20,7 @@ from notifications.models import Notification
 from notifications.outbound import endpoints
 from notifications.outbound.models import Delivery
 from notifications.queries import inbox
+from notifications.read_commands import dismiss
 
 from .notifications_support import MOVIES, a_viewer, post
 
@@ -56,13 +57,14 @@ def test_whoever_got_it_passes_every_check() -> None:
 
 def test_each_obstacle_is_named() -> None:
     never, late, other_kind, muted = a_viewer(), a_viewer(), a_viewer(), follower()
-    lapsed, child, abroad = follower(), follower(is_kids=True), follower()
+    lapsed, child, abroad, tidy = follower(), follower(is_kids=True), follower(), follower()
     subscribe(viewer_id=other_kind.pk, topic=MOVIES, kinds=["episode"])
     mute(viewer_id=muted.pk, topic=MOVIES, until=database_now() + timedelta(days=1))
     end_membership(user=lapsed)
     update_profile(user=abroad, languages=["de"])
     posted = post("Low Tide", maturity=12, languages=["fr"])
     subscribe(viewer_id=late.pk, topic=MOVIES)
+    dismiss(viewer_id=tidy.pk, ids=[posted.pk])
 
     assert obstacle(never, posted) == "Was it theirs to hear of at the time? They never followed Movies."
     assert obstacle(late, posted).endswith("They followed Movies from no. 2; it is no. 1.")
@@ -71,6 +73,7 @@ def test_each_obstacle_is_named() -> None:
     assert obstacle(lapsed, posted).startswith("Were they a member at the time?")
     assert obstacle(child, posted).startswith("Does the rating suit the profile? It is rated 12+")
     assert obstacle(abroad, posted).startswith("Is it in a language of theirs?")
+    assert obstacle(tidy, posted) == "Did they keep it? They dismissed it themselves."
 
 
 def test_what_has_expired_or_is_anothers_own_is_said_so() -> None:

@@ -17,12 +17,13 @@ from accounts.commands import create_api_token
 from accounts.models import User, ViewerProfile
 from broker import replay
 from broker.models import DeadLetter
-from notifications.commands import mark_read, subscribe
+from notifications.commands import subscribe
 from notifications.models import Kind, Notification
 from notifications.outbound import claims, creation, digests, sender
 from notifications.outbound.models import Channel, Delivery, Digest, Endpoint, Lane, Preference
 from notifications.outbound.outcomes import Verdict, ended
 from notifications.outbound.preferences import InvalidPreferences, Preferences, preferences_of, save_preferences
+from notifications.read_commands import mark_read
 from tests.support.outbound_sinks import MailSink, mail_sink
 
 from .notifications_support import MOVIES, a_viewer, post

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.live.protocol import Ack, BadFrame, NotificationFrame, Pong, ReadRequest, Resume, parse
+from notifications.live.protocol import (
+    Ack,
+    BadFrame,
+    DismissRequest,
+    NotificationFrame,
+    Pong,
+    ReadRequest,
+    RestoreRequest,
+    Resume,
+    UnreadRequest,
+    parse,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +33,9 @@ from notifications.live.protocol import Ack, BadFrame, NotificationFrame, Pong, 
         ({"type": "ack", "positions": {"a": 0}}, Ack(type="ack", positions={"a": 0})),
         ({"type": "read", "ids": [5]}, ReadRequest(type="read", ids=[5])),
         ({"type": "read", "positions": {"a": 2**63 - 1}}, ReadRequest(type="read", positions={"a": 2**63 - 1})),
+        ({"type": "unread", "ids": [5]}, UnreadRequest(type="unread", ids=[5])),
+        ({"type": "dismiss", "ids": [5]}, DismissRequest(type="dismiss", ids=[5])),
+        ({"type": "restore", "ids": [5]}, RestoreRequest(type="restore", ids=[5])),
         ({"type": "pong", "from-a-later-version": True}, Pong(type="pong")),
     ],
 )
@@ -39,7 +53,7 @@ def test_anything_else_is_refused_by_name(text: str) -> None:
 
 @given(
     st.fixed_dictionaries(
-        {"type": st.sampled_from(["resume", "ack", "read", "pong"])},
+        {"type": st.sampled_from(["resume", "ack", "read", "unread", "dismiss", "restore", "pong"])},
         optional={
             "epoch": st.none() | st.text() | st.integers(),
             "positions": st.none() | st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.floats()),

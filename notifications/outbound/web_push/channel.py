@@ -7,6 +7,7 @@ from functools import lru_cache
 from http import HTTPStatus
 
 import aiohttp
+from django.urls import reverse
 from pywebpush import WebPusher, WebPushException
 
 from notifications.insight import marks
@@ -83,6 +84,7 @@ def payload(card: Card) -> bytes:
         "body": card.body if len(card.body) <= MAX_BODY else card.body[: MAX_BODY - 1] + "…",
         "url": card.url,
         "opened": marks.marked_path(card.id),
+        "over": reverse("popups_over", args=[marks.HERE]),
         "image": card.image,
         "tag": f"notification:{card.id}",
     }
