@@ -14,7 +14,7 @@ FROM generate_series(1, %(last)s) AS n
 -- name: postings
 SELECT
     topic.id AS topic_id, 1 + row_number() OVER (PARTITION BY topic.id ORDER BY posted.place) AS seq,
-    %(first_notification)s + n AS notification_id, posted.revision,
+    %(first_notification)s + n AS notification_id, posted.revision, notification.kind,
     now() - (%(last)s + 60 - posted.place) * interval '15 seconds' AS posted_at
 FROM generate_series(1, %(last)s) AS n
 CROSS JOIN LATERAL (
@@ -23,19 +23,20 @@ CROSS JOIN LATERAL (
 ) posted
 CROSS JOIN LATERAL unnest(ARRAY[n %% 5, 5 + n * 7 %% 195, 200 + n * 13 %% 1800]) AS place_of (number)
 JOIN notifications_topic topic ON topic.id = %(first_topic)s + place_of.number
+JOIN notifications_notification notification ON notification.id = %(first_notification)s + n
 -- name: subscriptions
-SELECT topic_id, viewer_id, 1 AS from_seq
-FROM generate_series(%(first)s, %(first_measured)s - 1) AS viewer_id
-CROSS JOIN LATERAL unnest(ARRAY[%(first_topic)s + viewer_id %% 5, %(first_topic)s + 5 + viewer_id %% 195]) AS topic_id
+SELECT topic_id, viewer.id AS viewer_id, 1 AS from_seq
+FROM generate_series(%(first)s, %(first_measured)s - 1) AS viewer (id)
+CROSS JOIN LATERAL unnest(ARRAY[%(first_topic)s + viewer.id %% 5, %(first_topic)s + 5 + viewer.id %% 195]) AS topic_id
 UNION ALL
 SELECT
-    topic.id, viewer_id,
-    (ARRAY[1, topic.head / 2 + 1, GREATEST(1, topic.head - 100)])[1 + viewer_id %% 3]
-FROM generate_series(%(first_measured)s, %(last_measured)s) AS viewer_id
+    topic.id, viewer.id,
+    (ARRAY[1, topic.head / 2 + 1, GREATEST(1, topic.head - 100)])[1 + viewer.id %% 3]
+FROM generate_series(%(first_measured)s, %(last_measured)s) AS viewer (id)
 CROSS JOIN LATERAL (
-    SELECT (viewer_id + j) %% 5 AS number FROM generate_series(1, 3) AS j
-    UNION ALL SELECT 5 + (viewer_id * 17 + j * 11) %% 195 FROM generate_series(1, 12) AS j
-    UNION ALL SELECT 200 + (viewer_id * 31 + j * 47) %% 1800 FROM generate_series(1, 35) AS j
+    SELECT (viewer.id + j) %% 5 AS number FROM generate_series(1, 3) AS j
+    UNION ALL SELECT 5 + (viewer.id * 17 + j * 11) %% 195 FROM generate_series(1, 12) AS j
+    UNION ALL SELECT 200 + (viewer.id * 31 + j * 47) %% 1800 FROM generate_series(1, 35) AS j
 ) followed
 JOIN notifications_topic topic ON topic.id = %(first_topic)s + followed.number
 -- name: heads

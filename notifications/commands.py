@@ -236,6 +236,8 @@ def _written(subject: str, card: dict[str, Any]) -> Notification | None:
         return Notification.objects.create(subject=subject, **card)
     if card["subject_version"] <= held.subject_version:
         return None
+    if card["kind"] != held.kind:
+        held.postings.update(kind=card["kind"])
     first = held.recalled and not held.postings.exists()
     revision = 1 if first else held.revision + 1
     if any(getattr(held, name) != card[name] for name in AUDIENCE):
@@ -293,6 +295,7 @@ def _add_postings(
             seq=topic.head + 1,
             notification=notification,
             revision=notification.revision,
+            kind=notification.kind,
             posted_at=posted_at,
             regions=regions,
         )

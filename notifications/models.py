@@ -103,7 +103,7 @@ class Notification(models.Model):
     subject = models.CharField(max_length=160, unique=True)  # what it tells of: "release:<uuid>"
     subject_version = models.PositiveIntegerField()  # of that aggregate; an older event is refused
     revision = models.PositiveIntegerField(default=1)
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField(max_length=16, choices=Kind)  # each posting repeats it
     title = models.CharField(max_length=200)
     body = models.TextField()
     url = models.CharField(max_length=300)
@@ -153,6 +153,7 @@ class Posting(models.Model):
     seq = models.BigIntegerField()
     notification = models.ForeignKey(Notification, models.CASCADE, related_name="postings", db_index=False)
     revision = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=Kind)  # the notification's, so that an index can be asked for it
     posted_at = models.DateTimeField()  # the database's clock under the topics' locks: grows with seq
     regions = ArrayField(models.CharField(max_length=2), null=True)  # for which it is news; null: for all
 
@@ -160,9 +161,14 @@ class Posting(models.Model):
         indexes = [
             models.Index(fields=["notification", "revision"], name="posting_of_notification"),
             models.Index(
-                fields=["topic", "notification"],
+                fields=["topic", "kind", "notification"],
                 include=["seq", "revision", "posted_at", "regions"],
-                name="posting_newest_in_topic",
+                name="posting_newest_of_kind",
+            ),
+            models.Index(
+                fields=["topic", "kind", "seq"],
+                include=["notification", "revision", "posted_at", "regions"],
+                name="posting_of_kind",
             ),
         ]
 

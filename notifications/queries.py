@@ -18,6 +18,8 @@ from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Kind, Subscription, Topi
 UNREAD_LIMIT = 100  # counted up to here: "99+"
 MAX_ID = 2**63 - 1
 MAX_PAGE = 100
+ROUNDS = {"first_size": 16, "few": 64}  # how the inbox is searched; changes how long it takes, never what is found
+RULE_VALUES = {"kids_max_maturity": KIDS_MAX_MATURITY, "kinds": Kind.values}  # what the rule's SQL asks for
 GROUPS = {"category": "Categories", "studio": "Studios", "title": "Titles"}
 
 
@@ -106,7 +108,7 @@ def inbox(*, viewer_id: int, before: int | None = None, limit: int = 30) -> Inbo
     state = viewer_state(viewer_id=viewer_id)
     limit = max(1, min(limit, MAX_PAGE))
     cursor_id = MAX_ID if before is None else max(0, min(before, MAX_ID))
-    entries = _entries("inbox", viewer_id, before=cursor_id, limit=limit + 1)
+    entries = _entries("inbox", viewer_id, before=cursor_id, limit=limit + 1, **ROUNDS)
     return InboxPage(
         entries=entries[:limit],
         next_before=entries[limit - 1].id if len(entries) > limit else None,
@@ -222,7 +224,7 @@ def state_from_row(row: Mapping[str, Any]) -> ViewerState:
         read_version=row["read_version"],
         periods=tuple((start, float("inf") if end is None else end) for start, end in json.loads(row["periods"])),
         positions=json.loads(row["positions"]),
-        topics={name: frozenset(kinds or Kind.values) for name, kinds in json.loads(row["topics"]).items()},
+        topics={name: frozenset(kinds or RULE_VALUES["kinds"]) for name, kinds in json.loads(row["topics"]).items()},
         muted=json.loads(row["muted"]),
     )
 
@@ -297,7 +299,7 @@ def _entries(statement: str, viewer_id: int, **parameters: object) -> list[Inbox
 
 def _rows(statement: str, viewer_id: int, **parameters: object) -> list[dict[str, Any]]:
     """Run `sql/<statement>.sql` for one viewer."""
-    bound: dict[str, Any] = {"viewer_id": viewer_id, "kids_max_maturity": KIDS_MAX_MATURITY, **parameters}
+    bound: dict[str, Any] = {"viewer_id": viewer_id, **RULE_VALUES, **parameters}
     with connection.cursor() as cursor:
         cursor.execute(sql.load(statement), bound)
         names = [column.name for column in cursor.description]

@@ -11,8 +11,8 @@ from accounts.commands import bump_entitlements
 from . import sql
 from .errors import InvalidPositions
 from .live import push
-from .models import KIDS_MAX_MATURITY, ReadState
-from .queries import MAX_ID, ItemRow, ReadNews, states_of, unread_count
+from .models import ReadState
+from .queries import MAX_ID, RULE_VALUES, ItemRow, ReadNews, states_of, unread_count
 
 
 @transaction.atomic
@@ -78,7 +78,7 @@ def _mark_items(
 
 
 def _changed(statement: str, viewer_id: int, **parameters: object) -> list[Any]:
-    bound: dict[str, Any] = {"viewer_id": viewer_id, "kids_max_maturity": KIDS_MAX_MATURITY, **parameters}
+    bound: dict[str, Any] = {"viewer_id": viewer_id, **RULE_VALUES, **parameters}
     with connection.cursor() as cursor:
         cursor.execute(sql.load(statement), bound)
         return list(cursor.fetchall())

@@ -9,8 +9,7 @@ from typing import Any
 from django.db import connection
 
 from . import sql
-from .models import KIDS_MAX_MATURITY
-from .queries import UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, news_from_row, state_from_row
+from .queries import RULE_VALUES, UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, news_from_row, state_from_row
 
 Held = Mapping[str, int]
 Revisions = tuple[tuple[int, int | None], ...]  # (notification, revision)
@@ -63,6 +62,6 @@ def _rows(
     """Run `sql/<statement>.sql` for each viewer; `place` says for which, from 1."""
     bound: dict[str, Any] = {"viewer_ids": list(viewer_ids), "held": list(held) or ["{}"] * len(viewer_ids)}
     with connection.cursor() as cursor:
-        cursor.execute(sql.load_for_many(statement), bound | {"kids_max_maturity": KIDS_MAX_MATURITY, **parameters})
+        cursor.execute(sql.load_for_many(statement), bound | RULE_VALUES | parameters)
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,24 +1,74 @@
--- A page of the viewer's inbox, newest first: a merge of each interval's newest notifications below the cursor.
-WITH chosen AS MATERIALIZED (
-    SELECT DISTINCT candidate.notification_id
-    FROM /* interests() */ s
+-- A page of the viewer's inbox, newest first: a merge of what all sources hold below the cursor, in rounds. A round
+-- takes the newest of each source, down to `low`, and judges those alone above which no source was cut short: one that
+-- gave as many as were asked for may hold more of its last, and below. Until the page is full, each round takes more.
+WITH RECURSIVE /* mine() */, sources AS MATERIALIZED (
+    -- An interval of few postings is looked at as a whole; of a long one, each kind from its newest notification on.
+    SELECT s.*, wanted.kind
+    FROM interests s
     CROSS JOIN LATERAL (
-        SELECT DISTINCT p.notification_id
-        FROM (
-            SELECT topic_id, seq, notification_id, revision, posted_at, regions
-            FROM notifications_posting
-            WHERE topic_id = s.topic_id AND notification_id < %(before)s
-            ORDER BY notification_id DESC
-            OFFSET 0  -- a fence: read the index backwards and stop at the limit, whatever the filters are thought to keep
-        ) p
-        JOIN notifications_notification n ON n.id = p.notification_id
-        WHERE /* visible(p, s) */ AND NOT /* dismissed(p) */
-        ORDER BY p.notification_id DESC
-        LIMIT %(limit)s
-    ) candidate
-    WHERE s.viewer_id = %(viewer_id)s
-    ORDER BY candidate.notification_id DESC
+        SELECT NULL::varchar AS kind WHERE s.end_seq - s.from_seq <= %(few)s
+        UNION ALL
+        SELECT kind FROM unnest(s.kinds) AS kind WHERE s.end_seq - s.from_seq > %(few)s
+    ) wanted
+    WHERE lower(s.heard) <= clock_timestamp()
+), round AS (
+    SELECT %(before)s::bigint - 1 AS low, %(first_size)s::int AS size, '{}'::bigint[] AS ids
+    UNION ALL
+    SELECT result.low, 4 * round.size, round.ids || result.ids
+    FROM round
+    CROSS JOIN LATERAL (
+        WITH taken AS MATERIALIZED (
+            SELECT p.notification_id, p.revision, p.regions, p.place, s.is_kids, s.languages, s.region
+            FROM sources s
+            CROSS JOIN LATERAL (
+                SELECT few.*, row_number() OVER (ORDER BY few.notification_id DESC) AS place
+                FROM (
+                    SELECT notification_id, revision, regions, posted_at FROM notifications_posting
+                    WHERE topic_id = s.topic_id AND kind = ANY (s.kinds) AND seq >= s.from_seq AND seq < s.end_seq
+                    OFFSET 0  -- a fence: read this range of the index, whatever the filters are thought to keep
+                ) few
+                WHERE s.kind IS NULL AND few.notification_id <= round.low AND few.posted_at <@ s.heard
+                UNION ALL
+                SELECT
+                    many.notification_id, many.revision, many.regions, many.posted_at,
+                    row_number() OVER () AS place
+                FROM (
+                    SELECT notification_id, revision, regions, posted_at, seq FROM notifications_posting
+                    WHERE topic_id = s.topic_id AND kind = s.kind AND notification_id <= round.low
+                    ORDER BY notification_id DESC
+                    OFFSET 0  -- another: backwards, and no further than to the limit
+                ) many
+                WHERE s.kind IS NOT NULL
+                  AND many.seq >= s.from_seq AND many.seq < s.end_seq AND many.posted_at <@ s.heard
+                LIMIT round.size
+            ) p
+        ), floor AS MATERIALIZED (
+            SELECT COALESCE(max(notification_id) FILTER (WHERE place = round.size), 0) AS low FROM taken
+        )
+        SELECT floor.low, ARRAY(
+            SELECT DISTINCT ON (p.notification_id) p.notification_id
+            FROM (SELECT * FROM taken WHERE notification_id > floor.low ORDER BY notification_id DESC OFFSET 0) p
+            JOIN notifications_notification n ON n.id = p.notification_id
+            WHERE (n.expires_at IS NULL OR n.expires_at > now())
+              AND /* suits(n, p, p) */
+              AND NOT /* dismissed(p) */
+            ORDER BY p.notification_id DESC
+            LIMIT %(limit)s
+        ) AS ids
+        FROM floor
+    ) result
+    WHERE round.low > 0 AND cardinality(round.ids) < %(limit)s
+), chosen AS MATERIALIZED (
+    SELECT one.id
+    FROM (SELECT ids FROM round ORDER BY low LIMIT 1) last
+    CROSS JOIN unnest(last.ids) AS one (id)
+    ORDER BY one.id DESC
     LIMIT %(limit)s
 )
-/* entries() */
+SELECT
+    n.id, seen.revision, n.kind, n.title, n.body, n.url, n.image, n.studio, n.category, n.recalled,
+    n.published_at, n.expires_at, seen.positions, seen.read
+FROM chosen
+JOIN notifications_notification n ON n.id = chosen.id
+CROSS JOIN LATERAL /* standing(n) */ seen
 ORDER BY n.id DESC

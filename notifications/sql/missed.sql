@@ -1,6 +1,7 @@
 -- What a viewer who holds `positions` has missed: the newest visible revision of each notification, in posting order, as
 -- one text `notification:revision …`, because of a crowd many have missed the same. The revision is `-` where the viewer
 -- may hold a card that is not for them any more.
+WITH /* mine() */
 SELECT string_agg(
     newest.notification_id || ':' || COALESCE(newest.revision::text, '-'),
     ' ' ORDER BY newest.posted_at, newest.notification_id
@@ -11,16 +12,15 @@ FROM (
         max(missed.revision) FILTER (WHERE missed.is_visible) AS revision,
         max(missed.posted_at) AS posted_at
     FROM jsonb_each_text(%(positions)s) AS held (topic, seq)
-    JOIN notifications_topic t ON t.name = held.topic
-    JOIN /* interests() */ s ON s.topic_id = t.id AND s.viewer_id = %(viewer_id)s
+    JOIN interests s ON s.name = held.topic
     CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT
                 p.notification_id, p.revision, p.posted_at, p.seq,
-                /* visible(p, s) */ AND NOT /* dismissed(p) */ AS is_visible,
+                /* sees(n, p, s) */ AND NOT /* dismissed(p) */ AS is_visible,
                 /* may_hide(n, p, s) */ AS may_hide
             FROM (
-                SELECT topic_id, seq, notification_id, revision, posted_at, regions
+                SELECT topic_id, kind, seq, notification_id, revision, posted_at, regions
                 FROM notifications_posting
                 WHERE topic_id = s.topic_id AND seq > held.seq::bigint
                 ORDER BY seq

@@ -1,28 +1,44 @@
 -- How many notifications the viewer has not read, counted up to `limit`.
 -- Each is counted at one posting: of its newest visible revision, the one in the last topic. So nothing has to be
 -- sorted or made distinct, and the scan ends at the limit.
+WITH /* mine() */
 SELECT count(*) FROM (
     (SELECT
-    FROM /* interests() */ s
-    LEFT JOIN notifications_readmark mark ON mark.viewer_id = s.viewer_id AND mark.topic_id = s.topic_id
-    JOIN notifications_posting p ON p.topic_id = s.topic_id AND p.seq > COALESCE(mark.seq, 0)
+    FROM interests s
+    CROSS JOIN LATERAL unnest(s.kinds) AS wanted (kind)
+    CROSS JOIN LATERAL (
+        SELECT topic_id, kind, seq, notification_id, revision, posted_at, regions
+        FROM notifications_posting
+        WHERE topic_id = s.topic_id
+          AND kind = wanted.kind
+          AND seq >= GREATEST(s.from_seq, s.read_seq + 1)
+          AND seq < s.end_seq
+        OFFSET 0  -- a fence, as in inbox.sql
+    ) p
     JOIN notifications_notification n ON n.id = p.notification_id
-    WHERE /* visible(p, s) */
+    WHERE /* sees(n, p, s) */
     AND NOT EXISTS (
         SELECT FROM notifications_readitem item
         WHERE item.viewer_id = %(viewer_id)s AND item.notification_id = n.id AND item.revision >= p.revision
+        OFFSET 0
     )
     AND NOT EXISTS (
         SELECT
-        FROM notifications_posting other
-        JOIN /* interests() */ via ON via.topic_id = other.topic_id
-        LEFT JOIN notifications_readmark seen ON seen.viewer_id = via.viewer_id AND seen.topic_id = via.topic_id
-        WHERE other.notification_id = n.id
-          AND (
-              (other.revision, other.topic_id) > (p.revision, p.topic_id)
-              OR (other.revision = p.revision AND other.seq <= seen.seq)
-          )
-          AND /* visible(other, via) */
+        FROM (
+            SELECT * FROM notifications_posting
+            WHERE notification_id = n.id
+              AND revision >= p.revision
+              AND (topic_id <> p.topic_id OR revision > p.revision)
+              AND topic_id = ANY (ARRAY(SELECT topic_id FROM interests))
+            OFFSET 0
+        ) other
+        JOIN interests via ON via.topic_id = other.topic_id
+        WHERE (
+            (other.revision, other.topic_id) > (p.revision, p.topic_id)
+            OR (other.revision = p.revision AND other.seq <= via.read_seq)
+        )
+        AND /* sees(n, other, via) */
+        OFFSET 0
     ))
     UNION ALL
     -- And what the viewer has marked as unread, whatever the marks say.
