@@ -28,6 +28,10 @@ elif not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
 os.environ["DJANGO_SETTINGS_MODULE"] = "ott.settings"
 django.setup()
 
+from tests.support.emptying import use_after_transactional_tests  # noqa: E402 - it needs Django
+
+use_after_transactional_tests()
+
 # A slow machine is not a failure; `make soak` tries many more cases.
 hypothesis.register_profile("test", deadline=None)
 hypothesis.register_profile("soak", deadline=None, max_examples=2000)
