@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from .messages import HeaderValue, Message
+from .messages import Addressed, HeaderValue
 from .topics import TopicMatcher
 from .topology import Binding, ExchangeType
 
@@ -21,7 +21,7 @@ class Matcher(Protocol):
     def add(self, binding: Binding) -> None:
         """Learn a binding; all are learnt before the first message is asked for."""
 
-    def match(self, message: Message) -> Collection[str]:
+    def match(self, message: Addressed) -> Collection[str]:
         """The names that the message goes to, each once, in a stable order."""
 
 
@@ -34,7 +34,7 @@ class DirectMatcher:
     def add(self, binding: Binding) -> None:
         self._names.setdefault(binding.routing_key, {})[binding.to] = None
 
-    def match(self, message: Message) -> Collection[str]:
+    def match(self, message: Addressed) -> Collection[str]:
         return self._names.get(message.routing_key, ())
 
 
@@ -47,7 +47,7 @@ class FanoutMatcher:
     def add(self, binding: Binding) -> None:
         self._names[binding.to] = None
 
-    def match(self, message: Message) -> Collection[str]:
+    def match(self, message: Addressed) -> Collection[str]:
         return self._names
 
 
@@ -74,7 +74,7 @@ class HeadersMatcher:
         for name, value in headers.items():
             self._wanting.setdefault(_header(name, value), []).append(number)
 
-    def match(self, message: Message) -> Collection[str]:
+    def match(self, message: Addressed) -> Collection[str]:
         met = Counter(
             number for name, value in message.headers.items() for number in self._wanting.get(_header(name, value), ())
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from pydantic_core import from_json
@@ -15,6 +15,19 @@ from .errors import InvalidMessage
 from .identity import uuid7
 
 HeaderValue = str | int | bool
+
+
+class Addressed(Protocol):
+    """What routing looks at of a message."""
+
+    @property
+    def exchange(self) -> str: ...
+
+    @property
+    def routing_key(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, HeaderValue]: ...
 
 
 class Format(StrEnum):
@@ -120,13 +133,14 @@ def from_body(body: Mapping[str, Any]) -> Message:
     attribute = ""
     try:
         for attribute, value in body.items():
-            if attribute in _READERS and value is not None:
-                field_name, read = _READERS[attribute]
+            reader = _READERS.get(attribute)
+            if reader is not None and value is not None:
+                field_name, read = reader
                 fields[field_name] = value if type(value) is read else read(value)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidMessage(attribute, f"cannot be read: {error}") from error
     data = "data" if fields.get("format", Format.JSON) is Format.JSON else "data_base64"
-    for attribute in (*_REQUIRED, data):
+    for attribute in (*REQUIRED, data):
         if _READERS[attribute][0] not in fields:
             raise InvalidMessage(attribute, "is missing")
     if data == "data_base64":
@@ -169,7 +183,7 @@ _READERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "data": ("data", dict),
     "data_base64": ("encoded", _from_base64),
 }
-_REQUIRED = ("id", "type", "time", "schemaversion", "partitionkey", "exchange")
+REQUIRED = ("id", "type", "time", "schemaversion", "partitionkey", "exchange")
 
 
 def from_text(text: str, *, position: int) -> Message:

@@ -1,30 +1,31 @@
 """The relay: takes what was published to where the topology says, in the order of its commits.
 
 Three steps, fenced by the relay's lease, so that at most one relay has any effect: give positions; append; mark as
-relayed. Where the log stands in PostgreSQL they are one commit. Elsewhere each is committed by itself, and a kill
-between two of them repeats the later one: what is appended twice has the same position, which a consumer group has
-passed already, and work items are unique by position.
+relayed. Where the log stands in PostgreSQL they are one commit, and what goes to streams as it was published never
+leaves the server. Elsewhere each is committed by itself, and a kill between two of them repeats the later one: what is
+appended twice has the same position, which a consumer group has passed already, and work items are unique by position.
 """
 
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
 from . import dead_letters, hints, leases, log_state, placement, wake, work
+from .arrays import array
 from .current import current_topology
 from .errors import InvalidMessage, LeaseLost, LogCutShort
-from .messages import Message, from_text
+from .messages import REQUIRED, HeaderValue, Message, from_text
 from .models import DeadLetter
 from .routing import partition_for, route
-from .shapes import shape
-from .streams import engine
+from .shapes import exchanges_to_plain_streams, shape, steps_by_place
+from .streams import Log, OutboxTaker, engine
 from .topology import Stream, Topology, WorkQueue
 from .wake import WakeUp
 
@@ -37,11 +38,15 @@ MAX_BATCH_BYTES = 32 * 1024 * 1024
 # Rows are found by what they lack, never by `id > last`: a transaction that drew a low id may commit after one with a
 # high id. Those that have positions come first: their relay was killed, and what it appended has these positions.
 _NEXT = """
-    SELECT lease.counter, waiting.id, waiting.position, waiting.body
+    SELECT lease.counter, waiting.id, waiting.position, exchange, routing_key, key, headers, body
     FROM broker_lease AS lease LEFT JOIN LATERAL (
-        SELECT id, position, body, sum(bytes) OVER (ORDER BY position, id ROWS UNBOUNDED PRECEDING) - bytes AS before
+        SELECT *, sum(bytes) OVER (ORDER BY position, id ROWS UNBOUNDED PRECEDING) - bytes AS before
         FROM (
-            SELECT id, position, body, pg_column_size(body) AS bytes FROM broker_outboxmessage
+            SELECT id, position, exchange, routing_key, key, pg_column_size(body) AS bytes,
+                CASE WHEN is_plain THEN body -> 'headers' END AS headers, CASE WHEN NOT is_plain THEN body END AS body
+            FROM broker_outboxmessage, LATERAL (
+                SELECT exchange = ANY(%(plain)s::text[]) AND body ?& %(required)s::text[] AS is_plain
+            ) AS way
             WHERE relayed_at IS NULL AND (position IS NOT NULL OR coalesce(lease.paused_until <= now(), true))
             ORDER BY position, id LIMIT %(limit)s
         ) AS oldest
@@ -143,14 +148,27 @@ def _in_three_commits(generation: int, send: Callable[[Sequence[WakeUp]], None])
     return len(batch.waiting)
 
 
+class _Address(NamedTuple):
+    """What routing looks at, and the key."""
+
+    exchange: str
+    routing_key: str
+    key: str
+    headers: Mapping[str, HeaderValue]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Waiting:
-    """A row of the outbox. `stored` is the position that the row holds, `position` the one that it gets or has."""
+    """A row of the outbox. `stored` is the position that the row holds, `position` the one that it gets or has.
+
+    Nobody need read the `text` of one with an `address`: it goes to streams alone, and as it stands.
+    """
 
     id: int
     position: int
     stored: int | None
-    text: str
+    address: _Address | None
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +193,8 @@ class _Undeliverable:
 class _Plan:
     """Where a batch goes: everything that routing decides, before anything is written."""
 
-    entries: dict[tuple[str, int], list[Message]] = field(default_factory=dict)
+    taken: dict[Log, list[_Waiting]] = field(default_factory=dict)  # by the engine, from the outbox
+    entries: dict[Log, list[Message]] = field(default_factory=dict)
     items: list[tuple[WorkQueue, Message]] = field(default_factory=list)
     undeliverable: list[_Undeliverable] = field(default_factory=list)
 
@@ -187,6 +206,8 @@ def _next_batch(generation: int) -> _Batch:
         "generation": generation,
         "limit": settings.BROKER_RELAY_BATCH,
         "bytes": MAX_BATCH_BYTES,
+        "plain": list(exchanges_to_plain_streams(current_topology())) if _taker() else [],
+        "required": [*REQUIRED, "data"],
     }
     with connection.cursor() as cursor:
         cursor.execute(_KEEP_TO_INDEXES)
@@ -195,18 +216,33 @@ def _next_batch(generation: int) -> _Batch:
     if not rows:
         raise LeaseLost(f"{LEASE}, generation {generation}")
     counter, waiting = rows[0][0], []
-    for _, id_, stored, text in rows:
+    for _, id_, stored, exchange, routing_key, key, headers, text in rows:
         if id_ is None:  # the lease's row alone: nothing waits
             break
         counter += stored is None
-        waiting.append(_Waiting(id=id_, position=counter if stored is None else stored, stored=stored, text=text))
+        address = None if text else _Address(exchange, routing_key, key, json.loads(headers) if headers else {})
+        position = counter if stored is None else stored
+        waiting.append(_Waiting(id=id_, position=position, stored=stored, address=address, text=text))
     return _Batch(waiting=waiting, counter=counter)
+
+
+def _taker() -> OutboxTaker | None:
+    """The engine, if what it appends is part of the relay's commit."""
+    streams = engine()
+    return streams if streams.joins_transaction and isinstance(streams, OutboxTaker) else None
+
+
+def _text_of(row: _Waiting) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT body FROM broker_outboxmessage WHERE id = %s", [row.id])
+        text: str = cursor.fetchone()[0]
+    return text
 
 
 def _give_positions(batch: _Batch) -> None:
     new = [row for row in batch.waiting if row.stored is None]
     with connection.cursor() as cursor:
-        cursor.execute(_GIVE_POSITIONS, [[row.id for row in new], [row.position for row in new]])
+        cursor.execute(_GIVE_POSITIONS, [array(row.id for row in new), array(row.position for row in new)])
     for row in new:
         row.stored = row.position
 
@@ -214,38 +250,57 @@ def _give_positions(batch: _Batch) -> None:
 def _plan(batch: _Batch) -> _Plan:
     plan, topology = _Plan(), current_topology()
     for row in batch.waiting:
-        reason = DeadLetter.Reason.INVALID
-        try:
-            message = from_text(row.text, position=row.position)
-            if _place(message, topology, plan):
-                continue
-            reason, error = DeadLetter.Reason.UNROUTABLE, f"No binding of exchange {message.exchange!r} matched"
-        except InvalidMessage as invalid:
-            error = str(invalid)
-        body = {**json.loads(row.text), "position": row.position}
-        plan.undeliverable.append(_Undeliverable(position=row.position, body=body, reason=reason, error=error))
+        if row.address and (places := route(row.address, topology)):
+            for place in places:
+                if isinstance(place, Stream):  # as they all are
+                    _take(row, row.address.key, place, plan)
+        else:
+            _plan_read(row, row.text or _text_of(row), topology, plan)
     return plan
 
 
-def _place(message: Message, topology: Topology, plan: _Plan) -> bool:
+def _plan_read(row: _Waiting, text: str, topology: Topology, plan: _Plan) -> None:
+    reason = DeadLetter.Reason.INVALID
+    try:
+        message = from_text(text, position=row.position)
+        if _place(row, message, topology, plan):
+            return
+        reason, error = DeadLetter.Reason.UNROUTABLE, f"No binding of exchange {message.exchange!r} matched"
+    except InvalidMessage as invalid:
+        error = str(invalid)
+    body = {**json.loads(text), "position": row.position}
+    plan.undeliverable.append(_Undeliverable(position=row.position, body=body, reason=reason, error=error))
+
+
+def _place(row: _Waiting, message: Message, topology: Topology, plan: _Plan) -> bool:
     """Note where a message goes; returns whether it goes anywhere."""
     # Every shape is made before any is noted: a message goes to all of its places, or to the dead letters alone.
     shapes = [(place, shape(message, place, topology)) for place in route(message, topology)]
+    is_taken = _taker() is not None
     for place, shaped in shapes:
-        if isinstance(place, Stream):
+        if not isinstance(place, Stream):
+            plan.items.append((place, shaped))
+        elif is_taken and place.name not in steps_by_place(topology):
+            _take(row, shaped.key, place, plan)
+        else:
             log = (place.name, partition_for(shaped.key, place.partitions))
             plan.entries.setdefault(log, []).append(shaped)
-        else:
-            plan.items.append((place, shaped))
     return bool(shapes)
 
 
+def _take(row: _Waiting, key: str, place: Stream, plan: _Plan) -> None:
+    plan.taken.setdefault((place.name, partition_for(key, place.partitions)), []).append(row)
+
+
 def _hint(plan: _Plan) -> None:
-    if plan.entries:
-        hints.send(hints.STREAM, {stream for stream, _ in plan.entries})
+    if streams := {stream for stream, _ in (*plan.taken, *plan.entries)}:
+        hints.send(hints.STREAM, streams)
 
 
 def _append(plan: _Plan) -> list[WakeUp]:
+    if taker := _taker():
+        for (stream, partition), rows in sorted(plan.taken.items(), key=lambda item: item[0]):
+            taker.take(stream, partition, rows)
     for (stream, partition), messages in sorted(plan.entries.items(), key=lambda item: item[0]):
         engine().append(stream, partition, messages)
     _dead_letter(plan)
@@ -272,6 +327,6 @@ def _dead_letter(plan: _Plan) -> None:
 
 def _mark(batch: _Batch) -> None:
     rows = batch.waiting
-    values: list[Any] = [[getattr(row, name) for row in rows] for name in ("id", "position", "stored")]
+    columns = (row.id for row in rows), (row.position for row in rows), (row.stored for row in rows)
     with connection.cursor() as cursor:
-        cursor.execute(_MARK, values)
+        cursor.execute(_MARK, [array(column) for column in columns])

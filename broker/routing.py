@@ -5,13 +5,13 @@ from functools import lru_cache
 
 from .hashing import key_hash
 from .matchers import MATCHERS
-from .messages import Message
+from .messages import Addressed
 from .topology import Stream, Topology, WorkQueue
 
 Destination = Stream | WorkQueue
 
 
-def route(message: Message, topology: Topology) -> tuple[Destination, ...]:
+def route(message: Addressed, topology: Topology) -> tuple[Destination, ...]:
     """Every destination that the bindings lead to, each once, in a stable order; empty when the message is unroutable.
 
     Exchanges bound to exchanges are followed. Where no binding of an exchange matched, its alternate is, if it has one.
@@ -44,7 +44,7 @@ class _Router:
         for binding in topology.bindings:
             self._matchers[binding.exchange].add(binding)
 
-    def next_names(self, exchange: str, message: Message) -> Collection[str]:
+    def next_names(self, exchange: str, message: Addressed) -> Collection[str]:
         """Where a message goes from `exchange`; nowhere when that has left the topology."""
         matcher = self._matchers.get(exchange)
         if matcher and (names := matcher.match(message)):

@@ -37,3 +37,16 @@ def steps_by_place(topology: Topology) -> dict[str, Steps]:
         if stream.format is not Format.JSON:
             steps[stream.name] = (*steps.get(stream.name, ()), Convert(stream.format))
     return steps
+
+
+@lru_cache(maxsize=8)
+def exchanges_to_plain_streams(topology: Topology) -> tuple[str, ...]:
+    """The exchanges whose messages reach nothing but streams, as they were published: nobody need read their data."""
+    ways = [(binding.exchange, binding.to) for binding in topology.bindings]
+    ways += [(exchange.name, exchange.alternate) for exchange in topology.exchanges if exchange.alternate]
+    others = {queue.name for queue in topology.queues} | steps_by_place(topology).keys()
+    known = -1
+    while known != len(others):  # exchanges may be bound to exchanges
+        known = len(others)
+        others |= {exchange for exchange, to in ways if to in others}
+    return tuple(exchange.name for exchange in topology.exchanges if exchange.name not in others)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from .messages import Message
+from .messages import Addressed
 from .topology import Binding
 
 MAX_STEPS = 100_000  # remembered, some 20 MB; beyond that the automaton is begun anew
@@ -38,7 +38,7 @@ class TopicMatcher:
         place.names.setdefault(binding.to, self._count)
         self._count += 1
 
-    def match(self, message: Message) -> Collection[str]:
+    def match(self, message: Addressed) -> Collection[str]:
         state, vocabulary = self._start or self._begin(), self._vocabulary
         for word in words(message.routing_key):
             known = word if word in vocabulary else None

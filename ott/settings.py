@@ -127,7 +127,7 @@ UNFOLD = console(brand=OTT_BRAND)
 BROKER_TOPOLOGY = "ott.topology.topology"
 BROKER_SCHEMA_SNAPSHOT = BASE_DIR / "ott/schemas.json"  # what messages were last agreed to carry
 BROKER_PROJECTIONS = {"releases": "catalog.projection.releases"}  # what rebuild_projection can make anew
-BROKER_RELAY_BATCH = 500
+BROKER_RELAY_BATCH = 1_000
 BROKER_POLL_SECONDS = 0.5
 BROKER_LEASE_SECONDS = 3.0
 BROKER_MAX_MESSAGE_BYTES = 1_100_000  # a payload of 1 MiB and its envelope

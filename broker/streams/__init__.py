@@ -7,10 +7,21 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from .base import Entry, Features, OffsetMirror, StreamEngine
+from .base import Entry, Features, Log, OffsetMirror, OutboxTaker, StreamEngine
 from .kinds import KINDS, problem_with, scheme_of
 
-__all__ = ["Entry", "Features", "OffsetMirror", "StreamEngine", "engine", "engine_at", "engine_name", "name_of"]
+__all__ = [
+    "Entry",
+    "Features",
+    "Log",
+    "OffsetMirror",
+    "OutboxTaker",
+    "StreamEngine",
+    "engine",
+    "engine_at",
+    "engine_name",
+    "name_of",
+]
 
 
 def engine() -> StreamEngine:

@@ -25,6 +25,19 @@ class Entry(NamedTuple):
     body: Mapping[str, Any]
 
 
+Log = tuple[str, int]  # a stream and one of its partitions
+
+
+class OutboxRow(Protocol):
+    """A message as it stands in the outbox, by the id of its row; `position` is the one that it gets."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def position(self) -> int: ...
+
+
 class StreamEngine(Protocol):
     """A log with partitions; one object serves every thread of a process.
 
@@ -55,6 +68,14 @@ class StreamEngine(Protocol):
 
     def trim(self, stream: str, partition: int, before_offset: int) -> int:
         """Forget the entries before an offset and return how many there were. May raise `CannotTrim`."""
+
+
+@runtime_checkable
+class OutboxTaker(Protocol):
+    """An engine whose log stands beside the outbox: what goes there as it was published need not leave the server."""
+
+    def take(self, stream: str, partition: int, rows: Sequence[OutboxRow]) -> None:
+        """Append what stands in these rows, in this order and in the caller's transaction."""
 
 
 @runtime_checkable

@@ -5,20 +5,26 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from broker.arrays import array
 from broker.messages import Message, parse, to_text
 from broker.models import StreamMessage, StreamPartition
 
-from .base import Entry, Features
+from .base import Entry, Features, OutboxRow
 
 # The head's row is locked until the transaction ends, so offsets become visible in order and without holes.
 _GROW = """
-    INSERT INTO broker_streampartition (stream, partition, next_offset, first_offset)
-    VALUES (%(stream)s, %(partition)s, %(count)s, 0)
-    ON CONFLICT (stream, partition)
-    DO UPDATE SET next_offset = broker_streampartition.next_offset + EXCLUDED.next_offset
-    RETURNING next_offset - %(count)s
+    INSERT INTO broker_streampartition AS head (stream, partition, next_offset, first_offset)
+    VALUES (%s, %s, %s, 0)
+    ON CONFLICT (stream, partition) DO UPDATE SET next_offset = head.next_offset + EXCLUDED.next_offset
+    RETURNING next_offset
 """
 _COPY = 'COPY broker_streammessage (stream, partition, "offset", position, body) FROM STDIN'
+_TAKE = """
+    INSERT INTO broker_streammessage (stream, partition, "offset", position, body)
+    SELECT %(stream)s, %(partition)s, %(first)s + place.number - 1, place.position, message.body
+    FROM unnest(%(ids)s::bigint[], %(positions)s::bigint[]) WITH ORDINALITY AS place (id, position, number)
+    JOIN broker_outboxmessage AS message ON message.id = place.id
+"""
 _READ = """
     SELECT "offset", position, body FROM broker_streammessage
     WHERE stream = %s AND partition = %s AND "offset" >= %s ORDER BY "offset" LIMIT %s
@@ -37,19 +43,23 @@ class PostgresStreams:
     )
 
     def append(self, stream: str, partition: int, messages: Sequence[Message]) -> None:
-        place: dict[str, Any] = {"stream": stream, "partition": partition, "count": len(messages)}
         with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-            cursor.execute(_GROW, place)
-            first = cursor.fetchone()[0]
+            first = _grow(cursor, stream, partition, len(messages))
             # Django translates the errors of the driver's own methods only where it is asked to.
             with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for offset, message in enumerate(messages, first):
                     copy.write_row((stream, partition, offset, message.position, to_text(message)))
 
+    def take(self, stream: str, partition: int, rows: Sequence[OutboxRow]) -> None:
+        values: dict[str, Any] = {"stream": stream, "partition": partition}
+        values |= {"ids": array(row.id for row in rows), "positions": array(row.position for row in rows)}
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE, values | {"first": _grow(cursor, stream, partition, len(rows))})
+
     def read(self, stream: str, partition: int, from_offset: int, *, limit: int) -> list[Entry]:
         with connection.cursor() as cursor:
             cursor.execute(_READ, [stream, partition, from_offset, limit])
-            return [Entry(offset, position, parse(body)) for offset, position, body in cursor.fetchall()]
+            return [_entry(*row) for row in cursor.fetchall()]
 
     def end(self, stream: str, partition: int) -> int:
         heads = StreamPartition.objects.filter(stream=stream, partition=partition)
@@ -65,3 +75,16 @@ class PostgresStreams:
             first_offset=before
         )
         return count
+
+
+def _grow(cursor: Any, stream: str, partition: int, count: int) -> int:
+    """Make room for so many entries; the offset of the first."""
+    cursor.execute(_GROW, [stream, partition, count])
+    end: int = cursor.fetchone()[0]
+    return end - count
+
+
+def _entry(offset: int, position: int, text: str) -> Entry:
+    body = parse(text)
+    body["position"] = position  # what was taken from the outbox has none of its own
+    return Entry(offset, position, body)

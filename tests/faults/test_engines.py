@@ -37,7 +37,7 @@ from tests.support.broker_app import (
     tries,
     wait_until,
 )
-from tests.support.broker_processes import Processes, kill, owner_pid, real_processes
+from tests.support.broker_processes import START_SECONDS, Processes, kill, owner_pid, real_processes
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.streams import standing_on
 
@@ -248,7 +248,7 @@ def test_streams_move_to_another_engine_under_running_brokers_and_publishers(
             # Then the broker with the old setting ends, and another one with it refuses to start
             assert old.wait(15) == 1
             processes.log_says("reads stream log from redis, BROKER_STREAMS says postgres")
-            assert processes.start_broker().wait(15) == 1
+            assert processes.start_broker().wait(START_SECONDS) == 1
             # And one with the new setting goes on where the old one was
             processes.environment["BROKER_STREAMS"] = address
             processes.broker()

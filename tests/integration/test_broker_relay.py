@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -249,7 +250,8 @@ def test_the_relay_reads_no_more_of_a_long_backlog_than_it_takes() -> None:
 
     with override_settings(BROKER_RELAY_BATCH=10), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(relay._KEEP_TO_INDEXES)
-        values = {"lease": LEASE, "generation": generation, "limit": 10, "bytes": relay.MAX_BATCH_BYTES}
+        values: dict[str, Any] = {"lease": LEASE, "generation": generation, "limit": 10}
+        values |= {"bytes": relay.MAX_BATCH_BYTES, "plain": ["samples"], "required": ["id"]}
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {relay._NEXT}", values)
         plan = cursor.fetchone()[0]
 
@@ -287,13 +289,43 @@ def test_an_unroutable_message_becomes_one_dead_letter() -> None:
     assert "No binding of exchange 'nowhere' matched" in letter.error
 
 
-def test_a_body_that_nobody_can_read_becomes_a_dead_letter_and_the_rest_goes_on() -> None:
-    publish_now(sample(1), sample(2))
+@pytest.mark.parametrize("change", [{"exchange": "strict", "routing_key": "sample.noted"}, {}], ids=["unread", "read"])
+def test_a_body_that_nobody_can_read_becomes_a_dead_letter_and_the_rest_goes_on(change: dict[str, str]) -> None:
+    publish_now(sample(1, **change), sample(2, **change))
     OutboxMessage.objects.filter(body__data__n=1).update(body={"exchange": "samples"})
     relay_all()
 
     assert DeadLetter.objects.get().reason == "invalid"
     assert log(partition_for("sample:1", 2)) == [2]
+
+
+@IN_EACH_WAY
+@pytest.mark.usefixtures("commits")
+def test_what_is_taken_unread_stands_in_the_log_as_what_is_read_and_in_one_order_with_it() -> None:
+    # Given messages of one key on an exchange that leads to streams alone, and on one that leads to queues, too
+    published = [
+        sample(n, headers={"n": n}, **({"exchange": "strict", "routing_key": "sample.noted"} if n % 2 else {}))
+        for n in range(6)
+    ]
+    publish_now(*published)
+    relay_all()
+
+    entries = engine().read("log", partition_for("sample:1", 2), 0, limit=10)
+    assert [(entry.offset, entry.position) for entry in entries] == [(n, n + 1) for n in range(6)]
+    stored = {row.position: row.body for row in OutboxMessage.objects.all()}
+    assert [entry.body for entry in entries] == [{**stored[n], "position": n} for n in range(1, 7)]
+    assert [entry.body["id"] for entry in entries] == [str(message.id) for message in published]
+
+
+def test_what_was_to_be_taken_unread_and_goes_nowhere_becomes_a_dead_letter() -> None:
+    publish_now(sample(1, exchange="strict", routing_key="sample.noted"))
+    row = OutboxMessage.objects.get()
+    row.routing_key, row.body["routingkey"] = "elsewhere", "elsewhere"
+    row.save()
+    relay_all()
+
+    letter = DeadLetter.objects.get()
+    assert (letter.reason, letter.origin, letter.body["position"]) == ("unroutable", "exchange:strict", 1)
 
 
 def test_work_items_are_made_once_and_woken() -> None:

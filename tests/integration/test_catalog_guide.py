@@ -43,10 +43,13 @@ def test_a_published_release_is_in_the_guide_in_the_guides_own_words() -> None:
     assert (listing["title"], listing["studio"]) == ("Low Tide", release.title.studio.name)
     assert listing["available_from"] <= listing["changed_at"]
     assert "synopsis" not in listing
-    stored = StreamMessage.objects.get(stream="listings").body
-    assert (stored["type"], stored["datacontenttype"]) == ("listing.added", "avro/binary")
-    told = StreamMessage.objects.get(stream="releases").body
-    assert (told["id"], told["position"], told["type"]) == (stored["id"], stored["position"], "release.published")
+    told, stored = (StreamMessage.objects.get(stream=name) for name in ("releases", "listings"))
+    assert (stored.body["type"], stored.body["datacontenttype"]) == ("listing.added", "avro/binary")
+    assert (told.body["id"], told.body["type"], told.position) == (
+        stored.body["id"],
+        "release.published",
+        stored.position,
+    )
 
 
 def test_changes_and_recalls_are_followed() -> None:

@@ -21,6 +21,7 @@ from ott.embedded.processes import COMMANDS
 from .broker_app import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30.0  # in which a process has read the whole application, on a machine that is busy with other tests
 
 
 class Processes:
@@ -71,7 +72,7 @@ class Processes:
         return process
 
     def log_says(self, text: str, *, times: int = 1) -> None:
-        wait_until(lambda: self._count(text) >= times, seconds=30, what=f"{text!r} in the log")
+        wait_until(lambda: self._count(text) >= times, seconds=START_SECONDS, what=f"{text!r} in the log")
 
     def _count(self, text: str) -> int:
         return self.log.read_text(errors="replace").count(text) if self.log.exists() else 0

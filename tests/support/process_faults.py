@@ -77,7 +77,7 @@ def _points() -> dict[str, tuple[Any, str]]:
     return {
         "insert": (outbox, "_insert"),
         "position": (relay, "_give_positions"),
-        "append": (type(engine()), "append"),
+        "append": (type(engine()), "take" if engine().joins_transaction else "append"),
         "mark": (relay, "_mark"),
         "handler": (broker_app, "_behave"),
         "watermark": (Progress, "commit"),

@@ -12,7 +12,7 @@ from broker.flows import types_after, types_at
 from broker.messages import Format, Message
 from broker.routing import route
 from broker.shape_checks import shape_problems
-from broker.shapes import shape
+from broker.shapes import exchanges_to_plain_streams, shape
 from broker.topology import Binding, Exchange, ExchangeType, Stream, Topology, WorkQueue
 from broker.transforms import Convert, Project, Rename, Retype
 
@@ -188,3 +188,26 @@ def test_data_that_avro_has_no_shape_for_is_found_beforehand() -> None:
 
     problems = list(shape_problems(avro))
     assert any("thing.made.v2.anything has no shape that Avro knows" in problem for problem in problems)
+
+
+def test_messages_that_reach_plain_streams_alone_are_known_by_their_exchange() -> None:
+    def leading_to(name: str, to: str, alternate: str | None = None) -> tuple[Exchange, Binding]:
+        return (
+            Exchange(name=name, type=ExchangeType.FANOUT, alternate=alternate),
+            Binding(exchange=name, to=to),
+        )
+
+    ways = (
+        leading_to("direct", "plain"),
+        leading_to("by-another", "direct"),
+        leading_to("to-a-queue", "jobs"),
+        leading_to("shaped-behind-another", "things"),
+        leading_to("shaped-behind-its-alternate", "plain", "things"),
+    )
+    whole = replace(
+        topology,
+        exchanges=(*topology.exchanges, *(exchange for exchange, _ in ways)),
+        bindings=(*topology.bindings, *(binding for _, binding in ways)),
+    )
+
+    assert exchanges_to_plain_streams(whole) == ("direct", "by-another")
