@@ -15,9 +15,11 @@ from .routing import route
 from .topology import ExchangeType
 
 _LOCK = "SELECT pg_advisory_xact_lock(%s)"
+# A row is taken from `locked` before its id is drawn: ids of one key are then in commit order.
 _INSERT = """
+    WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(%s))
     INSERT INTO broker_outboxmessage (message_id, type, key, exchange, routing_key, body)
-    VALUES (%s, %s, %s, %s, %s, %s)
+    SELECT %s::uuid, %s, %s, %s, %s, %s::jsonb FROM locked
 """
 
 
@@ -44,10 +46,9 @@ def publish(message: Message, *, mandatory: bool = False) -> None:
 
 
 def _insert(message: Message, body: str) -> None:
-    # The lock comes before the row's id is drawn: ids of one key are then in commit order.
-    lock_keys([message.key])
+    names = message.type, message.key, message.exchange, message.routing_key
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [message.id, message.type, message.key, message.exchange, message.routing_key, body])
+        cursor.execute(_INSERT, [key_hash(message.key), message.id, *names, body])
 
 
 def lock_keys(keys: Iterable[str]) -> None:

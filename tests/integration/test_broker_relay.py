@@ -290,9 +290,14 @@ def test_an_unroutable_message_becomes_one_dead_letter() -> None:
 
 
 @pytest.mark.parametrize("change", [{"exchange": "strict", "routing_key": "sample.noted"}, {}], ids=["unread", "read"])
-def test_a_body_that_nobody_can_read_becomes_a_dead_letter_and_the_rest_goes_on(change: dict[str, str]) -> None:
+@pytest.mark.parametrize("wrong", [{"id": None}, {"headers": ["none"]}], ids=["id", "headers"])
+def test_a_body_that_nobody_can_read_becomes_a_dead_letter_and_the_rest_goes_on(
+    change: dict[str, str], wrong: dict[str, Any]
+) -> None:
     publish_now(sample(1, **change), sample(2, **change))
-    OutboxMessage.objects.filter(body__data__n=1).update(body={"exchange": "samples"})
+    row = OutboxMessage.objects.get(body__data__n=1)
+    row.body = {name: value for name, value in (row.body | wrong).items() if value is not None}
+    row.save()
     relay_all()
 
     assert DeadLetter.objects.get().reason == "invalid"
