@@ -18,8 +18,10 @@ from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Kind, Subscription, Topi
 UNREAD_LIMIT = 100  # counted up to here: "99+"
 MAX_ID = 2**63 - 1
 MAX_PAGE = 100
-ROUNDS = {"first_size": 16, "few": 64}  # how the inbox is searched; changes how long it takes, never what is found
-RULE_VALUES = {"kids_max_maturity": KIDS_MAX_MATURITY, "kinds": Kind.values}  # what the rule's SQL asks for
+FIRST_SIZE = (
+    16  # how many of each interest the first round of the inbox takes: says how long it takes, not what is found
+)
+RULE_VALUES: dict[str, Any] = {"kids_max_maturity": KIDS_MAX_MATURITY, "kinds": Kind.values}  # what the rule asks for
 GROUPS = {"category": "Categories", "studio": "Studios", "title": "Titles"}
 
 
@@ -108,7 +110,7 @@ def inbox(*, viewer_id: int, before: int | None = None, limit: int = 30) -> Inbo
     state = viewer_state(viewer_id=viewer_id)
     limit = max(1, min(limit, MAX_PAGE))
     cursor_id = MAX_ID if before is None else max(0, min(before, MAX_ID))
-    entries = _entries("inbox", viewer_id, before=cursor_id, limit=limit + 1, **ROUNDS)
+    entries = _entries("inbox", viewer_id, before=cursor_id, limit=limit + 1, first_size=FIRST_SIZE)
     return InboxPage(
         entries=entries[:limit],
         next_before=entries[limit - 1].id if len(entries) > limit else None,

@@ -1,17 +1,7 @@
--- A page of the viewer's inbox, newest first: a merge of what all sources hold below the cursor, in rounds. A round
--- takes the newest of each source, down to `low`, and judges those alone above which no source was cut short: one that
--- gave as many as were asked for may hold more of its last, and below. Until the page is full, each round takes more.
-WITH RECURSIVE /* mine() */, sources AS MATERIALIZED (
-    -- An interval of few postings is looked at as a whole; of a long one, each kind from its newest notification on.
-    SELECT s.*, wanted.kind
-    FROM interests s
-    CROSS JOIN LATERAL (
-        SELECT NULL::varchar AS kind WHERE s.end_seq - s.from_seq <= %(few)s
-        UNION ALL
-        SELECT kind FROM unnest(s.kinds) AS kind WHERE s.end_seq - s.from_seq > %(few)s
-    ) wanted
-    WHERE lower(s.heard) <= clock_timestamp()
-), round AS (
+-- A page of the viewer's inbox, newest first: a merge of all interests' notifications below the cursor, in rounds. A
+-- round takes the newest `size` of each, and judges those alone above which none was cut short: what gave that many may
+-- hold more of its last, and below. Until the page is full, each round takes more.
+WITH RECURSIVE /* mine() */, round AS (
     SELECT %(before)s::bigint - 1 AS low, %(first_size)s::int AS size, '{}'::bigint[] AS ids
     UNION ALL
     SELECT result.low, 4 * round.size, round.ids || result.ids
@@ -19,7 +9,13 @@ WITH RECURSIVE /* mine() */, sources AS MATERIALIZED (
     CROSS JOIN LATERAL (
         WITH taken AS MATERIALIZED (
             SELECT p.notification_id, p.revision, p.regions, p.place, s.is_kids, s.languages, s.region
-            FROM sources s
+            FROM interests s
+            CROSS JOIN LATERAL (
+                -- A short interval is read as a whole; a long one for each kind apart, from its newest notification on.
+                SELECT NULL::varchar AS kind WHERE s.end_seq - s.from_seq <= 4 * round.size
+                UNION ALL
+                SELECT kind FROM unnest(s.kinds) AS kind WHERE s.end_seq - s.from_seq > 4 * round.size
+            ) wanted
             CROSS JOIN LATERAL (
                 SELECT few.*, row_number() OVER (ORDER BY few.notification_id DESC) AS place
                 FROM (
@@ -27,21 +23,22 @@ WITH RECURSIVE /* mine() */, sources AS MATERIALIZED (
                     WHERE topic_id = s.topic_id AND kind = ANY (s.kinds) AND seq >= s.from_seq AND seq < s.end_seq
                     OFFSET 0  -- a fence: read this range of the index, whatever the filters are thought to keep
                 ) few
-                WHERE s.kind IS NULL AND few.notification_id <= round.low AND few.posted_at <@ s.heard
+                WHERE wanted.kind IS NULL AND few.notification_id <= round.low AND few.posted_at <@ s.heard
                 UNION ALL
                 SELECT
                     many.notification_id, many.revision, many.regions, many.posted_at,
                     row_number() OVER () AS place
                 FROM (
                     SELECT notification_id, revision, regions, posted_at, seq FROM notifications_posting
-                    WHERE topic_id = s.topic_id AND kind = s.kind AND notification_id <= round.low
+                    WHERE topic_id = s.topic_id AND kind = wanted.kind AND notification_id <= round.low
                     ORDER BY notification_id DESC
                     OFFSET 0  -- another: backwards, and no further than to the limit
                 ) many
-                WHERE s.kind IS NOT NULL
+                WHERE wanted.kind IS NOT NULL
                   AND many.seq >= s.from_seq AND many.seq < s.end_seq AND many.posted_at <@ s.heard
                 LIMIT round.size
             ) p
+            WHERE lower(s.heard) <= clock_timestamp()
         ), floor AS MATERIALIZED (
             SELECT COALESCE(max(notification_id) FILTER (WHERE place = round.size), 0) AS low FROM taken
         )

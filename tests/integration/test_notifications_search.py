@@ -26,12 +26,12 @@ FUTURE = datetime(2090, 1, 1, tzinfo=UTC)
 Seen = tuple[int, int, dict[str, int], bool]  # notification, revision, positions, read
 
 
-@pytest.mark.parametrize("rounds", [{"first_size": 1, "few": 0}, {"first_size": 1, "few": 4}, queries.ROUNDS])
+@pytest.mark.parametrize("first_size", [1, 3, queries.FIRST_SIZE])
 def test_pages_and_count_are_what_asking_for_each_notification_finds(
-    monkeypatch: pytest.MonkeyPatch, rounds: dict[str, int]
+    monkeypatch: pytest.MonkeyPatch, first_size: int
 ) -> None:
     """Random histories; each search in a single page, and in pages of two."""
-    monkeypatch.setattr(queries, "ROUNDS", rounds)
+    monkeypatch.setattr(queries, "FIRST_SIZE", first_size)
     for seed in range(2):
         dice = random.Random(seed)
         viewers = [a_viewer(is_kids=dice.random() < 0.3) for _ in range(3)]
