@@ -15,7 +15,7 @@ from accounts.clock import database_now
 from accounts.models import User
 from catalog import release as domain
 from catalog.commands import add_studio_member, create_studio, create_title, draft_release, schedule_release
-from catalog.models import Asset, Release, Studio, StudioMember, Title
+from catalog.models import Asset, Category, Release, Studio, StudioMember, Title
 from catalog.store import decide_and_store, locked_release
 
 from . import art, people
@@ -34,7 +34,8 @@ def seed(*, say: Say = print) -> bool:
     owners = {studio.slug: _studio(studio) for studio in STUDIOS}
     people.ensure_audience()
     people.subscribe_viewer(people.ensure_account(email=people.VIEWER, name="Vera Viewer"))
-    with Trailers(say) as trailers:
+    shown = {title.category for title in TITLES}
+    with Trailers([category for category in Category if category in shown], say) as trailers:
         for number, title in enumerate(TITLES, start=1):
             _title(title, owners[title.studio])
             if number % 10 == 0:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +32,8 @@ PREFIX = "demo-"
 class Trailers:
     """A folder for what is drawn and encoded on the way; it is beside the assets, so that files can be linked."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, categories: Iterable[Category], say: Callable[[str], None]) -> None:
+        self._categories = categories
         self._say = say
         self._thread = ThreadPoolExecutor(max_workers=1)
 
@@ -42,7 +43,7 @@ class Trailers:
         for left in parent.glob(f"{PREFIX}*"):  # by a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        self._encoded = {category.value: self._thread.submit(self._make, category) for category in Category}
+        self._encoded = {category.value: self._thread.submit(self._make, category) for category in self._categories}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -282,7 +282,7 @@ def is_gone(pid: int) -> bool:
 def test_an_encode_that_is_killed_leaves_nothing_behind_and_is_finished_by_the_next_run(
     rung: str, tmp_path: Path, media: Path, process_environment: dict[str, str]
 ) -> None:
-    asset = attach(a_draft(), make_video(tmp_path / "long.mp4", size="640x360", seconds=20))
+    asset = attach(a_draft(), make_video(tmp_path / "long.mp4", size="640x360", seconds=8))
 
     worker = start_worker(process_environment, media)
     wait_until(lambda: Asset.objects.filter(pk=asset.pk, rung=rung).exists())

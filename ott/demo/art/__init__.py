@@ -1,5 +1,6 @@
 """Posters and backdrops, drawn by rule and chance: the same title has the same pictures everywhere."""
 
+from functools import cache
 from io import BytesIO
 from random import Random
 
@@ -34,6 +35,7 @@ def poster(*, name: str, studio: str, scene: str, palette: str) -> bytes:
     return _finished(canvas, POSTER)
 
 
+@cache  # a trailer shows some of them again
 def backdrop(*, name: str, scene: str, palette: str) -> bytes:
     """The same world in landscape format, without lettering, as JPEG."""
     return _finished(_paint(name, scene, palette, BACKDROP), BACKDROP)
