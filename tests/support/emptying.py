@@ -38,4 +38,4 @@ def empty_database() -> None:
 
 def use_after_transactional_tests() -> None:
     """Let Django's test cases empty the database like this."""
-    TransactionTestCase._fixture_teardown = lambda self: empty_database()  # type: ignore[method-assign]
+    setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty_database())  # noqa: B010 - it is not typed
