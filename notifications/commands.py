@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, Now
 
 from accounts.clock import database_now
 from accounts.commands import bump_entitlements
 from broker.messages import Message
 from broker.outbox import publish
 
+from . import retention
 from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed
 from .events import notification_posted
 from .given_topics import check_topics, viewer_of
@@ -163,9 +164,10 @@ def post_notification(
     """Post what `subject` now says to `topics` ({name: label}): its first notification, or a new revision of it.
 
     None, and nothing changed, when `subject_version` is not newer than what is held: so twice is once, and a late
-    replay cannot undo what came after. Topics of earlier revisions hear of the new one too. What is recalled before
-    it was ever posted is remembered and posted nowhere. `languages` and `windows`, as `windows.py` has them, say for
-    whom it is; none: for all. `cause` is the message that led here.
+    replay cannot undo what came after; nor when nothing is held any more of what was published so long ago. Topics of
+    earlier revisions hear of the new one too. What is recalled before it was ever posted is remembered and posted
+    nowhere. `languages` and `windows`, as `windows.py` has them, say for whom it is; none: for all. `cause` is the
+    message that led here.
     """
     check_topics(topics)
     _make_missing_topics(topics)
@@ -232,6 +234,8 @@ def _written(subject: str, card: dict[str, Any]) -> Notification | None:
     """The notification in its new state; None when the state held is as new."""
     held = Notification.objects.select_for_update().filter(subject=subject).first()
     if held is None:
+        if card["published_at"] < retention.forgets_before():
+            return None  # it may have been told of and forgotten; a late replay is no news
         # Ids are drawn under the topics' locks, so that in a topic a higher id means a later first posting.
         return Notification.objects.create(subject=subject, **card)
     if card["subject_version"] <= held.subject_version:
@@ -302,6 +306,8 @@ def _add_postings(
         for topic in heads
     ]
     Posting.objects.bulk_create(postings)
-    Topic.objects.filter(pk__in=[topic.pk for topic in heads]).update(head=F("head") + 1)
+    Topic.objects.filter(pk__in=[topic.pk for topic in heads]).update(
+        head=F("head") + 1, oldest_at=Coalesce("oldest_at", Value(posted_at))
+    )
     message = notification_posted(notification, {posting.topic.name: posting.seq for posting in postings})
     publish(message.caused_by(cause) if cause else message)

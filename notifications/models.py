@@ -60,15 +60,20 @@ class Topic(models.Model):
     """What a viewer subscribes to: `category:movies`, `studio:aurora`, `title:the-long-night`; or is given.
 
     `head` is the seq of its last posting. Posting locks the row, so the sequence has no gaps and a reader who sees
-    seq n sees all before it.
+    seq n sees all before it. Up to `tail` it has been forgotten; the first posting after that was made at `oldest_at`.
     """
 
     name = models.CharField(max_length=160, unique=True)
     label = models.CharField(max_length=160)
     head = models.BigIntegerField(default=0)
+    tail = models.BigIntegerField(db_default=0)
+    oldest_at = models.DateTimeField(null=True)
     viewer = models.OneToOneField(  # whose own topic it is, with the name `viewer:<id>`
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="own_topic"
     )
+
+    class Meta:
+        indexes = [models.Index(fields=["oldest_at"], name="topic_by_age")]
 
     def __str__(self) -> str:
         return self.label
@@ -122,7 +127,8 @@ class Notification(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["turns_at"], condition=models.Q(turns_at__isnull=False), name="notification_turning")
+            models.Index(fields=["turns_at"], condition=models.Q(turns_at__isnull=False), name="notification_turning"),
+            models.Index(fields=["published_at"], name="notification_by_age"),
         ]
         permissions = [("explain_notification", "Can see why a viewer did or did not get a notification")]
 

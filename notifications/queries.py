@@ -68,6 +68,7 @@ class ViewerState:
     read_version: int
     periods: tuple[tuple[float, float], ...]  # of membership, [start, end) in seconds since 1970
     positions: dict[str, int]  # of every topic that was ever followed, and of the given ones
+    tails: dict[str, int]  # of those in `topics` that have forgotten something: up to where
     topics: dict[str, frozenset[str]]  # followed now or given, with the kinds wanted
     muted: dict[str, float]  # followed topics until when, in seconds since 1970
 
@@ -226,6 +227,7 @@ def state_from_row(row: Mapping[str, Any]) -> ViewerState:
         read_version=row["read_version"],
         periods=tuple((start, float("inf") if end is None else end) for start, end in json.loads(row["periods"])),
         positions=json.loads(row["positions"]),
+        tails=json.loads(row["tails"]),
         topics={name: frozenset(kinds or RULE_VALUES["kinds"]) for name, kinds in json.loads(row["topics"]).items()},
         muted=json.loads(row["muted"]),
     )

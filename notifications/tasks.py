@@ -16,6 +16,7 @@ from .outbound import digests
 from .outbound.housekeeping import prune
 from .outbound.tasks import drain_alone
 from .reminders import commands as reminders
+from .retention import forget_old
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,12 @@ def assemble_digests() -> int:
 def prune_deliveries() -> int:
     """Forget deliveries that ended long ago; for the beat, every hour."""
     return prune()
+
+
+@shared_task(name="notifications.forget_old")
+def forget_old_notifications() -> int:
+    """Forget postings and notifications that are older than they are kept; for the beat, every few minutes."""
+    return forget_old()
 
 
 @shared_task(name="notifications.flush_insight")

@@ -1,12 +1,13 @@
 """Every setting, typed and in one file. A start with a wrong one fails with a list of all that is wrong."""
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
-from environs import Env
+from environs import Env, validate
 
 from ott.celery_transports import transport_of
 from ott.console import console
@@ -179,6 +180,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "outbound", "expires": 3600},
     },
+    "forget-notifications": {
+        "task": "notifications.forget_old",
+        "schedule": 300.0,
+        "options": {"queue": "bulk", "expires": 300},
+    },
     "prune-broker": {"task": "broker.prune", "schedule": 3600.0, "options": {"queue": "bulk", "expires": 3600}},
     "trim-streams": {"task": "broker.trim_streams", "schedule": 60.0, "options": {"queue": "bulk", "expires": 60}},
     "publish-due-releases": {
@@ -223,6 +229,10 @@ LIVE_ADMISSIONS_PER_SECOND = 500.0  # of clients that all come back at once, in 
 LIVE_MAX_FRAME_BYTES = 64 * 1024
 LIVE_MAX_MISSING = 200  # more than this many missed postings: reset, and the client reloads its list
 
+# How long postings and notifications are kept; what is older is in no inbox any more.
+NOTIFICATION_RETENTION = timedelta(
+    days=env.int("OTT_NOTIFICATION_RETENTION_DAYS", 365, validate=validate.Range(min=1)) or 365
+)
 OTT_REMINDER_MINUTES = env.int("OTT_REMINDER_MINUTES", 10)  # before a start, whoever asked is reminded
 
 # --- Outbound deliveries -------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ TopicName = Annotated[str, Field(max_length=160)]
 Positions = Annotated[dict[TopicName, Seq], Field(max_length=MAX_TOPICS)]
 
 
-ResetReason = Literal["epoch", "entitlement", "ahead", "too-many", "positions"]
+ResetReason = Literal["epoch", "entitlement", "ahead", "too-old", "too-many", "positions"]
 
 
 class Close(IntEnum):

@@ -166,4 +166,6 @@ def _objection(frame: Resume, state: ViewerState) -> ResetReason | None:
         return "positions"
     if any(frame.positions[topic] > state.positions[topic] for topic in state.topics):
         return "ahead"
+    if any(frame.positions[topic] < tail for topic, tail in state.tails.items()):
+        return "too-old"
     return None

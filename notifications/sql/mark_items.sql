@@ -13,6 +13,7 @@ CROSS JOIN LATERAL (
 ) said
 WHERE n.id = ANY (%(ids)s)
   AND (said.is_read <> seen.read OR said.is_dismissed <> seen.dismissed)
+FOR KEY SHARE OF n  -- it is not forgotten meanwhile
 ON CONFLICT (viewer_id, notification_id) DO UPDATE
 SET revision = EXCLUDED.revision,
     is_read = EXCLUDED.is_read,

@@ -28,6 +28,11 @@ SELECT
         ) held
     ), '{}') AS positions,
     COALESCE((
+        SELECT json_object_agg(t.name, t.tail)::text
+        FROM /* interests() */ s JOIN notifications_topic t ON t.id = s.topic_id
+        WHERE s.viewer_id = u.id AND s.until_seq IS NULL AND t.tail > 0
+    ), '{}') AS tails,
+    COALESCE((
         SELECT json_object_agg(name, kinds)::text FROM (
             SELECT t.name, to_json(s.kinds) AS kinds
             FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id

@@ -12,9 +12,11 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from accounts.clock import database_now
 from accounts.commands import revoke_api_token
 from accounts.models import User
 from notifications.queries import inbox
+from notifications.retention import forget_postings
 
 from .live_support import EPOCH, Client, LiveServer, push
 from .notifications_support import MOVIES, given, post
@@ -60,6 +62,19 @@ def test_more_than_can_be_caught_up_with_is_a_reset(live_web: LiveServer, subscr
 
     with Client(live_web, subscriber) as client:
         assert client.resume(page.epoch, page.positions)["reason"] == "too-many"
+
+
+def test_positions_below_what_a_topic_remembers_are_reset(live_web: LiveServer, subscriber: User) -> None:
+    page = inbox(viewer_id=subscriber.pk)
+    post("Forgotten")
+    held = inbox(viewer_id=subscriber.pk).positions
+    forget_postings(before=database_now())
+    post("Remembered")
+
+    with Client(live_web, subscriber) as client:
+        assert client.resume(page.epoch, page.positions)["reason"] == "too-old"
+        assert client.resume(page.epoch, held)["type"] == "welcome"
+        assert client.titles(1) == ["Remembered"]
 
 
 def test_forged_topics_among_the_positions_change_nothing(live_web: LiveServer, subscriber: User) -> None:

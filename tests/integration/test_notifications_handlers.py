@@ -39,11 +39,11 @@ def event(type_: str, *, version: int = 1, **changes: Any) -> Message:
         "episode": None,
         "url": "/titles/the-long-night/",
         "image": "/media/posters/x.jpg",
-        "published_at": "2026-03-01T20:00:00Z",
+        "published_at": "2090-03-01T20:00:00Z",
         "starts_at": None,
         "expires_at": None,
         "languages": [],
-        "changed_at": "2026-03-01T20:00:00Z",
+        "changed_at": "2090-03-01T20:00:00Z",
         "windows": [],
         **changes,
     }
@@ -148,7 +148,7 @@ def test_a_long_synopsis_is_cut_at_a_word() -> None:
 def an_episode(number: int, type_: str = "release.published", **changes: Any) -> Message:
     """One of season 2, a minute after the one before."""
     facts: dict[str, Any] = {"kind": "episode", "season": 2, "episode": number, "headline": f"Part {number}"}
-    facts |= {"release_id": str(UUID(int=number)), "published_at": f"2026-03-01T20:{number:02}:00Z"}
+    facts |= {"release_id": str(UUID(int=number)), "published_at": f"2090-03-01T20:{number:02}:00Z"}
     return event(type_, **facts | changes)
 
 
@@ -186,7 +186,7 @@ def test_one_that_is_left_of_a_drop_has_a_card_of_its_own_words() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        {"published_at": "2026-03-01T21:02:00Z"},
+        {"published_at": "2090-03-01T21:02:00Z"},
         {"title_slug": "another"},
         {"languages": ["de"]},
         {"maturity": 16},

@@ -8,10 +8,12 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Max
 
-from notifications.commands import subscribe, unsubscribe
+from accounts.clock import database_now
+from notifications.commands import revise_notification, subscribe, unsubscribe
 from notifications.models import Notification, Posting, ReadState, Subscription, Topic
 from notifications.queries import unread_count
 from notifications.read_commands import mark_read
+from notifications.retention import forget_notifications, forget_postings
 
 from .notifications_support import MOVIES, a_viewer, post, titles
 
@@ -76,6 +78,30 @@ def test_postings_from_many_threads_to_crossing_topics_leave_no_gap_and_do_not_d
         assert moments == sorted(moments)
         ids = [row.notification_id for row in rows]
         assert ids == sorted(ids)
+
+
+def test_posting_changing_and_forgetting_at_once_leave_no_gap_and_do_not_deadlock() -> None:
+    def post_some(first: str, second: str) -> Callable[[], None]:
+        def work() -> None:
+            for number in range(8):
+                subject = f"release:{first}{number}"
+                post(subject, f"category:{first}", f"category:{second}", subject=subject)
+                revise_notification(subject=subject, subject_version=2, title="Changed")
+
+        return work
+
+    def forget_some() -> None:
+        for _ in range(15):
+            forget_postings(before=database_now())
+            forget_notifications(before=database_now())
+
+    together(*(post_some(*pair) for pair in [("a", "b"), ("b", "c"), ("c", "a")]), forget_some, forget_some)
+
+    for topic in Topic.objects.all():
+        kept = Posting.objects.filter(topic=topic, seq__gt=topic.tail).order_by("seq")
+        assert [row.seq for row in kept] == list(range(topic.tail + 1, topic.head + 1))
+    forget_some()
+    assert not Notification.objects.exists()
 
 
 def test_two_posts_of_one_subject_version_make_one_notification() -> None:

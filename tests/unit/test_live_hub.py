@@ -71,6 +71,7 @@ class Client:
             read_version=0,
             periods=periods,
             positions=dict(positions),
+            tails={},
             topics=dict.fromkeys(positions, kinds),
             muted={},
         )
