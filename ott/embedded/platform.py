@@ -11,6 +11,7 @@ from .child import Child
 from .errors import CannotStart
 from .folder import kept_secret
 from .postgres import EmbeddedPostgres
+from .prepared import is_prepared
 from .processes import PREPARE, ProductProcess, product_processes
 from .server import POLL_SECONDS, EmbeddedServer, Sleep
 from .valkey import EmbeddedValkey
@@ -95,6 +96,10 @@ class Platform:
             redis_url=self.valkey.url if self.valkey in self.servers else "",
             secret_key=self.environment["OTT_SECRET_KEY"],
         )
+
+    def is_prepared(self, *, seed: bool) -> bool:
+        """Whether an earlier run did what `prepare` does; servers that were given are always looked at."""
+        return not self.given and is_prepared(self.database_url, seed=seed)
 
     def prepare(self, *, seed: bool) -> None:
         """Migrate the database, and fill it with the demo content once. Raises `CannotStart`."""

@@ -75,8 +75,9 @@ def _run(platform: Platform, console: Console, pump: Sleep) -> None:
         for server in platform.servers:
             console.say(f"Starting {server.name}.")
         platform.start_servers()
-        console.say("Preparing the database: the first time takes a while.")
-        platform.prepare(seed=True)
+        if not platform.is_prepared(seed=True):
+            console.say("Preparing the database: the first time takes a while.")
+            platform.prepare(seed=True)
         platform.start_processes()
         supervisor = Supervisor(platform, console)
         supervisor.wait_until_ready(pump)

@@ -27,7 +27,7 @@ WATCH_PROGRESS = """() => {
 
 
 def test_what_a_studio_uploads_and_publishes_reaches_a_viewer_who_watches_it(site: Site, tmp_path: Path) -> None:
-    video = make_video(tmp_path / "night.mp4", seconds=8, size="1280x720")
+    video = make_video(tmp_path / "night.mp4", seconds=8, size="640x360")
     with site.visit("viewer") as viewer, site.visit("studio") as studio:
         # Given a viewer with two tabs who has read everything
         first, second = viewer.open("/"), viewer.open("/browse/movies/")

@@ -20,7 +20,7 @@ from tests.support.catalog import a_draft, a_studio
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "manage.py"), "rebuild_projection", "releases"]
 SHADOW = "catalog_release__shadow"
-DRAFTS = 6_000
+DRAFTS = 4_000
 COPY_DRAFT = """
     INSERT INTO broker_storedevent (aggregate, version, type, data, metadata)
     SELECT 'release:' || gen_random_uuid(), version, type, data, metadata

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
 from ott.demo import seed
+from ott.embedded.prepared import remember_prepared
 
 
 class Command(BaseCommand):
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         if options["seed"] and not settings.PRODUCTION:
             seed(say=self.stdout.write)
+        remember_prepared(settings.DATABASE_URL, seed=options["seed"])
 
     def _reach_servers(self) -> None:
         try:
