@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     ),
     "beat": (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "beat"),
 }
+UP = (*_PYTHON, "ott.embedded", "up")
 PREPARE = (sys.executable, "manage.py", "prepare")
 
 

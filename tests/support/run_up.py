@@ -3,15 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ott.embedded.processes import PROJECT
-
-COMMAND = (sys.executable, "-m", "ott.embedded", "up")
+from ott.embedded.processes import PROJECT, UP
 
 
 class Run:
@@ -23,7 +20,7 @@ class Run:
         self.folder, self._log, self._begins = folder, log, log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                COMMAND,
+                UP,
                 cwd=PROJECT,
                 env={**inherited, **settings},
                 stdout=output,

@@ -8,10 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import broker, engines, fanout, growth, inbox, latency, live, outbound, projection, reconnect, routing
+from bench import broker, engines, fanout, growth, inbox, latency, live, outbound, projection, reconnect, routing, start
 from bench.report import Row, as_json, as_table
 from ott.embedded.ports import LOOPBACK
-from ott.embedded.processes import COMMANDS
+from ott.embedded.processes import COMMANDS, UP
 from ott.engine_servers import engine_servers
 
 SCENARIOS: Mapping[str, Callable[..., list[Row]]] = {
@@ -26,6 +26,7 @@ SCENARIOS: Mapping[str, Callable[..., list[Row]]] = {
     "projection": projection.run,
     "reconnect": partial(reconnect.run, web_command=COMMANDS["web"]),
     "routing": routing.run,
+    "start": partial(start.run, command=UP),
 }
 RESULTS = Path("bench/results")
 
