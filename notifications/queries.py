@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from . import sql
 from .models import KIDS_MAX_MATURITY, STANDING_TOPICS, Kind, Subscription, Topic
+from .prepared import prepared_cursor
 
 UNREAD_LIMIT = 100  # counted up to here: "99+"
 MAX_ID = 2**63 - 1
@@ -304,7 +305,7 @@ def _entries(statement: str, viewer_id: int, **parameters: object) -> list[Inbox
 def _rows(statement: str, viewer_id: int, **parameters: object) -> list[dict[str, Any]]:
     """Run `sql/<statement>.sql` for one viewer."""
     bound: dict[str, Any] = {"viewer_id": viewer_id, **RULE_VALUES, **parameters}
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(sql.load(statement), bound)
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -38,6 +38,8 @@ BROKER_STREAMS = env.str("BROKER_STREAMS", "") or "postgres"
 _database: dict[str, Any] = {}
 with suppress(ValueError):  # reported at the end
     _database.update(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
+if env.bool("OTT_PREPARED_STATEMENTS", True):
+    _database.setdefault("OPTIONS", {})["prepare_threshold"] = 5  # times that a connection runs what may be prepared
 if OTT_PROCESS == "web":
     # Many short-lived uses from a thread pool; the other processes hold their few connections for life.
     # A pool that backs off for long would still wait when the database is back: give up soon, and ask anew.
