@@ -5,26 +5,28 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, ClassVar
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from accounts.clock import database_now
 from accounts.commands import end_membership, start_membership, update_profile
 from accounts.models import User
 from accounts.queries import is_member
+from broker.messages import Message
 from notifications.commands import mute, revise_notification, subscribe, turn_windows, unsubscribe
 from notifications.errors import NotFollowed
 from notifications.events import notification_posted
 from notifications.given_topics import PLATFORM, own_topic
+from notifications.handlers import on_release_published, on_release_recalled
 from notifications.live import batching, healing, push, tick
 from notifications.live.auth import credential
 from notifications.live.connection import Connection, Identity
@@ -33,9 +35,10 @@ from notifications.live.outlets import SendOutlet
 from notifications.live.posted import Posted
 from notifications.live.protocol import Resume
 from notifications.live.resume import Resumer
-from notifications.models import Epoch, Notification, Posting, ReadItem
+from notifications.models import Epoch, Notification, Part, Posting, ReadItem
 from notifications.queries import inbox
 from notifications.read_commands import dismiss, mark_read, mark_unread, restore
+from notifications.retention import forget_notifications, forget_postings
 from notifications.tasks import fan_out
 
 from .live_support import EPOCH
@@ -43,7 +46,6 @@ from .notifications_support import a_viewer, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _runs = itertools.count(1)
-_thread = ThreadPoolExecutor(1)
 LANGUAGES = ["de", "fr"]
 REGIONS = ["AT", "JP"]
 PAST, NOW = "2020-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00"
@@ -67,9 +69,11 @@ AUDIENCES = st.fixed_dictionaries(
 TOKEN = 0  # the tick is told below that this one is good
 
 
-async def in_test_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Instead of threads that outlive the test: one, whose connection the test closes."""
-    return await asyncio.get_running_loop().run_in_executor(_thread, partial(function, *args, **kwargs))
+async def at_once(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Instead of a thread, the test's own, on the connection of the walk: nobody else is to be served meanwhile."""
+    await asyncio.sleep(0)
+    connections["default"] = Walk.database  # Django would open another one for each task
+    return function(*args, **kwargs)
 
 
 @dataclass
@@ -100,7 +104,7 @@ class Tab:
         self.is_busy = False
 
     async def reload(self) -> None:
-        page = await in_test_thread(self.load)
+        page = await at_once(self.load)
         self.epoch, self.positions = page.epoch, page.positions
         self.items, self.marks = {}, {}
         self.cards = {e.id: Card(e.revision, e.title, e.recalled, e.read, e.positions) for e in page.entries}
@@ -178,6 +182,30 @@ class Tab:
             self.positions[topic] = max(self.positions[topic], positions[topic])
 
 
+def an_episode(topic: str, number: int, *, version: int) -> Message:
+    """What the catalog says of an episode whose title and studio nobody follows."""
+    category = topic.partition(":")[2]
+    moment = datetime.now(UTC).isoformat()
+    kind = "release.recalled" if version > 1 else "release.published"
+    data: dict[str, Any] = {
+        **dict.fromkeys(["synopsis", "image", "url", "reason"], "x"),
+        **dict.fromkeys(["starts_at", "expires_at"]),
+        "release_id": f"{category}-{number}",
+        "version": version,
+        "kind": "episode",
+        "headline": f"Part {number}",
+        **dict.fromkeys(["title_slug", "studio_slug", "category"], category),
+        **dict.fromkeys(["title_name", "studio_name", "category_label"], category),
+        "season": 1,
+        "episode": number,
+        "maturity": 0,
+        "languages": [],
+        "windows": [],
+        "published_at": moment,
+    }
+    return Message(type=kind, data=data, key=f"release:{data['release_id']}", exchange="catalog", routing_key=kind)
+
+
 def edge(card: Notification, region: str) -> str:
     """Which edge of a region's window is next: it closes when it is open."""
     return "closes_at" if region in (card.regions or ()) else "opens_at"
@@ -187,10 +215,13 @@ class Walk(RuleBasedStateMachine):
     """One viewer, one tab, one hub; hints that get lost, doubled and reordered."""
 
     another: ClassVar[User]
+    database: ClassVar[BaseDatabaseWrapper]
 
     @initialize()
     def begin(self) -> None:
         Epoch.objects.get_or_create(defaults={"value": EPOCH})
+        while forget_postings(before=database_now()) or forget_notifications(before=database_now()):
+            pass  # what earlier runs told everybody would be read in each later one
         run = next(_runs)
         self.loop = asyncio.new_event_loop()
         self.hub = Hub()
@@ -198,6 +229,8 @@ class Walk(RuleBasedStateMachine):
         self.topics = [f"category:run{run}-{letter}" for letter in "abc"]
         self.viewer = a_viewer()
         self.subjects: list[str] = []
+        self.numbers = itertools.count(1)
+        self.episodes: list[list[int]] = [[], [], []]  # those that are out, by topic
         self.hints: list[Posted] = []
         self.run_number = run
         identity = Identity(self.viewer.pk, credential(self.viewer), token_id=TOKEN)
@@ -210,7 +243,7 @@ class Walk(RuleBasedStateMachine):
             await work
             await asyncio.sleep(0)
             while not (self.hub._released.empty() and self.tab.is_idle()):
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
 
         self.loop.run_until_complete(and_settle())
 
@@ -230,6 +263,20 @@ class Walk(RuleBasedStateMachine):
         subject = f"release:run{self.run_number}-{len(self.subjects)}"
         self.subjects.append(subject)
         self.tell(post(subject, *(self.topics[n] for n in sorted(chosen)), subject=subject, **audience))
+
+    @rule(where=st.integers(0, 2), recalled=st.booleans())
+    def an_episode_comes_or_goes(self, where: int, recalled: bool) -> None:
+        """Those that come by one topic are a season drop, whose card counts them up and down."""
+        out = self.episodes[where]
+        number = out.pop() if recalled and out else next(self.numbers)
+        message = an_episode(self.topics[where], number, version=2 if recalled else 1)
+        if recalled:
+            on_release_recalled(message)
+        else:
+            out.append(number)
+            on_release_published(message)
+        card = Part.objects.get(subject=message.key).card
+        self.tell(Notification.objects.get(subject=card))
 
     @rule(to=st.sampled_from(["viewer", "another", "everybody"]))
     def tell_without_being_followed(self, to: str) -> None:
@@ -364,11 +411,13 @@ class Walk(RuleBasedStateMachine):
 
 def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (batching, healing, tick):
-        monkeypatch.setattr(module, "in_thread", in_test_thread)
+        monkeypatch.setattr(module, "in_thread", at_once)
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     monkeypatch.setattr(tick, "GRACE_SECONDS", 0)
     monkeypatch.setattr(push, "_send_soon", lambda message: None)  # every hint of a read or a change is lost
     monkeypatch.setattr(tick, "read_facts", with_a_good_token(tick.read_facts))
     monkeypatch.setattr(Walk, "another", a_viewer(), raising=False)
+    monkeypatch.setattr(Walk, "database", connections["default"], raising=False)
 
     try:
         execute("SET synchronous_commit TO off")  # nothing is to outlive the test: no commit waits for the disk
@@ -383,11 +432,10 @@ def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.Monk
         )
     finally:
         execute("RESET synchronous_commit")
-        _thread.submit(connections.close_all).result()
 
 
 def execute(statement: str) -> None:
-    with connections["default"].cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(statement)
 
 
