@@ -24,6 +24,8 @@ function draw(entry, notification, unread) {
   entry.dataset.entry = notification.id;
   entry.dataset.revision = notification.revision;
   entry.dataset.positions = JSON.stringify(notification.positions);
+  if (notification.expires_at) entry.dataset.expires = notification.expires_at;
+  else delete entry.dataset.expires;
   entry.classList.toggle("is-recalled", notification.recalled);
   entry.classList.remove("is-dismissed");
   entry.classList.add("is-new");

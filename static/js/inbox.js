@@ -1,5 +1,6 @@
 // Bell, drawer and inbox page: what the live connection tells, shown; what the viewer reads, told.
-import { allEntries, drop, entriesOf, factsOf, fold, isUnread, setUnread, show, unfold } from "./entries.js";
+import { allEntries, drop, entriesOf, factsOf, fold, isUnread, remove, setUnread, show, unfold } from "./entries.js";
+import { Expiry } from "./expiry.js";
 import { Live } from "./live.js";
 import { fill, post } from "./page.js";
 import { Seen } from "./seen.js";
@@ -15,6 +16,8 @@ const WORDS = {
   "signed-out": "Signed out",
 };
 const plainTitle = document.title;
+const MOST_COUNTED = 100; // "99+"
+const ASK_WITHIN = 20_000; // milliseconds
 const standing = new Standing();
 let unread = 0;
 
@@ -63,6 +66,18 @@ function showRead(frame) {
   }
   showUnread(frame.unread);
   if (frame.ids.length || Object.keys(frame.positions).length || Object.keys(frame.states.dismissed).length) closePopups();
+}
+
+/** Their time has come: they go, and are counted no more. All who hold the same card ask for the count, not all at once. */
+function dropExpired(live, over) {
+  const gone = new Set(over.filter(isUnread).map((entry) => entry.dataset.entry));
+  for (const entry of over) {
+    removeToast(entry.dataset.entry);
+    remove(entry);
+  }
+  if (unread < MOST_COUNTED) showUnread(unread - gone.size);
+  closePopups();
+  setTimeout(() => live.askUnread(), Math.random() * ASK_WITHIN);
 }
 
 /** Let the service worker close the popups of what is over: see `closeOver` there. */
@@ -165,16 +180,16 @@ function listenToEyes(seen) {
 /** What a list loads anew takes the place of what has the focus: it goes to the same card again. */
 function keepFocus(list) {
   let card = null;
-  list.addEventListener("htmx:beforeSwap", () => {
-    card = list.contains(document.activeElement) ? document.activeElement.closest("[data-entry]")?.dataset.entry : null;
+  list.addEventListener("htmx:beforeSwap", (event) => {
+    card = event.target === list && list.contains(document.activeElement) ? document.activeElement.closest("[data-entry]")?.dataset.entry : null;
   });
-  list.addEventListener("htmx:afterSettle", () => card && list.querySelector(`[data-entry="${card}"] a`)?.focus());
+  list.addEventListener("htmx:afterSettle", (event) => event.target === list && card && list.querySelector(`[data-entry="${card}"] a`)?.focus());
 }
 
 // --- The connection --------------------------------------------------------------------------------------------------
 const RETRY = 3000; // milliseconds
 
-function startBell(bell, live) {
+function startBell(bell, live, expiry) {
   bell.addEventListener("htmx:beforeSwap", () => {
     bell.dataset.wasOpen = String(bell.querySelector("#drawer")?.matches(":popover-open") ?? false);
   });
@@ -184,6 +199,7 @@ function startBell(bell, live) {
     if (bell.dataset.wasOpen === "true") drawer.showPopover();
     standing.forget();
     showUnread(Number(drawer.dataset.unread));
+    expiry.learn(Number(drawer.dataset.now));
     live.resume(drawer.dataset.epoch, JSON.parse(drawer.dataset.positions));
   });
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
@@ -196,13 +212,18 @@ export function startInbox() {
   const lists = document.querySelectorAll("#bell, .inbox[data-entries]");
   const live = new Live(`${location.origin.replace(/^http/, "ws")}/ws/live/`);
   const seen = new Seen(live);
+  const expiry = new Expiry((over) => dropExpired(live, over));
   live.addEventListener("state", (event) => showState(event.detail));
   live.addEventListener("unread", (event) => showUnread(event.detail));
-  live.addEventListener("notification", (event) => showNotification(live, seen, event.detail));
+  live.addEventListener("notification", (event) => {
+    showNotification(live, seen, event.detail);
+    expiry.look();
+  });
   live.addEventListener("read", (event) => showRead(event.detail));
   live.addEventListener("reset", () => lists.forEach((list) => window.htmx.trigger(list, "reload")));
-  startBell(document.getElementById("bell"), live);
+  startBell(document.getElementById("bell"), live, expiry);
   lists.forEach(keepFocus);
+  lists.forEach((list) => list.addEventListener("htmx:afterSettle", () => expiry.look()));
   listenToReader();
   listenToEyes(seen);
 }

@@ -88,6 +88,33 @@ def test_what_is_said_of_a_card_in_one_tab_is_so_in_the_other(site: Site) -> Non
         assert visitor.complaints == []
 
 
+def test_a_card_leaves_an_open_page_when_it_expires(site: Site) -> None:
+    with site.visit("reader") as visitor:
+        page = live(visitor.open("/notifications/"))
+        entry = page.locator(".inbox .entry").filter(has_text="not for long")
+        count = page.locator("[data-unread-words]")
+        before = count.inner_text()
+        site.run(
+            "from datetime import timedelta\n"
+            "from accounts.clock import database_now\n"
+            "from notifications.commands import post_notification\n"
+            "now = database_now()\n"
+            "post_notification(subject='test:expiring', subject_version=1, kind='premiere', title='not for long',\n"
+            "    topics={'category:tv-shows': 'TV Shows'}, body='', url='/', published_at=now,\n"
+            "    expires_at=now + timedelta(seconds=8))"
+        )
+        expect(entry).to_be_visible()
+        expect(count).not_to_have_text(before)
+        page.reload()
+        live(page)
+        expect(entry).to_be_visible()
+        expect(entry).to_have_count(0, timeout=20_000)
+        expect(count).to_have_text(before)
+        page.reload()
+        expect(count).to_have_text(before)
+        assert visitor.complaints == []
+
+
 def test_what_came_while_offline_is_there_after_reconnecting(site: Site) -> None:
     with site.visit("reader") as visitor:
         page = live(visitor.open("/notifications/"))
