@@ -36,14 +36,14 @@ def opened_from(request: HttpRequest, notification_id: int, mark: str) -> HttpRe
     notification = get_object_or_404(Notification, pk=notification_id)
     viewer_id = viewer_of(mark)
     is_ahead = request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", "")
-    if viewer_id is not None and not is_ahead:
-        _count(viewer_id, notification_id)
-        if request.method == "POST":
-            mark_read(viewer_id=viewer_id, ids=[notification_id])
+    if viewer_id is not None and not is_ahead and _count(viewer_id, notification_id) and request.method == "POST":
+        mark_read(viewer_id=viewer_id, ids=[notification_id])
     return HttpResponse(status=204) if request.method == "POST" else redirect(notification.url)
 
 
-def _count(viewer_id: int, notification_id: int) -> None:
-    """Count the viewer, if they see this notification."""
-    for visible in visible_among(viewer_id=viewer_id, ids=[notification_id]):
+def _count(viewer_id: int, notification_id: int) -> bool:
+    """Count the viewer, if they are there and see this notification; whether they do."""
+    seen = visible_among(viewer_id=viewer_id, ids=[notification_id])
+    for visible in seen:
         tally.note(Stage.OPENED, visible, (viewer_id,))
+    return bool(seen)

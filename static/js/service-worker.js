@@ -30,16 +30,17 @@ self.addEventListener("push", (event) => {
   const said = event.data?.json() ?? {};
   const options = { body: said.body, tag: said.tag, data: { id: said.id, url: said.url ?? "/notifications/", opened: said.opened, over: said.over }, icon: "/static/img/favicon.svg" };
   if (said.image) options.image = said.image;
-  event.waitUntil(self.registration.showNotification(said.title ?? "Something new", options).then(closeOver));
+  event.waitUntil(self.registration.showNotification(said.title ?? "Something new", options).then(() => closeOver(said.tag)));
 });
 
 // Popups of what was read or dismissed elsewhere, taken back or expired, are closed: when a page hears of it, and with
-// the next push. Each is asked about under the mark of its own viewer, whoever is signed in.
-async function closeOver() {
+// the next push. Each is asked about under the mark of its own viewer, whoever is signed in. Not about `fresh`, the one that
+// has just come: a push to everybody is not answered by everybody at once.
+async function closeOver(fresh) {
   const asked = new Map();
   for (const popup of await self.registration.getNotifications()) {
     const { over } = popup.data ?? {};
-    if (over) asked.set(over, [...(asked.get(over) ?? []), popup]);
+    if (over && popup.tag !== fresh) asked.set(over, [...(asked.get(over) ?? []), popup]);
   }
   for (const [address, popups] of asked) {
     const ids = new URLSearchParams(popups.map((popup) => ["ids", popup.data.id]));

@@ -190,6 +190,8 @@ def test_a_click_on_a_popup_reads_it_and_a_link_in_a_mail_does_not(viewer: User)
     assert unread_titles(viewer) == ["First"]
     assert Client().post(path).status_code == 204
     assert unread_titles(viewer) == []
+    viewer.delete()
+    assert Client().post(path).status_code == 204  # whose popup it was is gone
 
 
 def test_popups_are_over_when_they_are_read_dismissed_recalled_or_expired(viewer: User) -> None:
