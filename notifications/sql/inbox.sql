@@ -8,16 +8,16 @@ WITH RECURSIVE /* mine() */, round AS (
     FROM round
     CROSS JOIN LATERAL (
         WITH taken AS MATERIALIZED (
-            SELECT p.notification_id, p.revision, p.regions, p.place, s.is_kids, s.languages, s.region
+            SELECT s.topic_id, s.from_seq, wanted.kind, p.*, s.is_kids, s.languages, s.region
             FROM interests s
             CROSS JOIN LATERAL (
                 -- A short interval is read as a whole; a long one for each kind apart, from its newest notification on.
-                SELECT NULL::varchar AS kind WHERE s.end_seq - s.from_seq <= 4 * round.size
+                SELECT NULL::varchar AS kind WHERE s.end_seq - s.from_seq <= 2 * round.size
                 UNION ALL
-                SELECT kind FROM unnest(s.kinds) AS kind WHERE s.end_seq - s.from_seq > 4 * round.size
+                SELECT kind FROM unnest(s.kinds) AS kind WHERE s.end_seq - s.from_seq > 2 * round.size
             ) wanted
             CROSS JOIN LATERAL (
-                SELECT few.*, row_number() OVER (ORDER BY few.notification_id DESC) AS place
+                SELECT few.notification_id, few.revision, few.regions
                 FROM (
                     SELECT notification_id, revision, regions, posted_at FROM notifications_posting
                     WHERE topic_id = s.topic_id AND kind = ANY (s.kinds) AND seq >= s.from_seq AND seq < s.end_seq
@@ -25,9 +25,7 @@ WITH RECURSIVE /* mine() */, round AS (
                 ) few
                 WHERE wanted.kind IS NULL AND few.notification_id <= round.low AND few.posted_at <@ s.heard
                 UNION ALL
-                SELECT
-                    many.notification_id, many.revision, many.regions, many.posted_at,
-                    row_number() OVER () AS place
+                (SELECT many.notification_id, many.revision, many.regions
                 FROM (
                     SELECT notification_id, revision, regions, posted_at, seq FROM notifications_posting
                     WHERE topic_id = s.topic_id AND kind = wanted.kind AND notification_id <= round.low
@@ -36,11 +34,15 @@ WITH RECURSIVE /* mine() */, round AS (
                 ) many
                 WHERE wanted.kind IS NOT NULL
                   AND many.seq >= s.from_seq AND many.seq < s.end_seq AND many.posted_at <@ s.heard
-                LIMIT round.size
+                LIMIT round.size)
             ) p
             WHERE lower(s.heard) <= clock_timestamp()
         ), floor AS MATERIALIZED (
-            SELECT COALESCE(max(notification_id) FILTER (WHERE place = round.size), 0) AS low FROM taken
+            SELECT COALESCE(max(cut.low), 0) AS low
+            FROM (
+                SELECT min(notification_id) AS low FROM taken WHERE kind IS NOT NULL
+                GROUP BY topic_id, from_seq, kind HAVING count(*) = round.size
+            ) cut
         )
         SELECT floor.low, ARRAY(
             SELECT DISTINCT ON (p.notification_id) p.notification_id
