@@ -17,7 +17,7 @@ from broker.outbox import publish
 
 from .broker_app import TIMES, TOPOLOGY, measured
 from .broker_database import copy_to_bare_outbox, fill_outbox, own_database
-from .broker_processes import broker_process, number, process, wait_until
+from .broker_processes import broker_process, number, process, spare_collections, wait_until
 from .report import Row, percentile, row_within
 
 ROUNDS = 5
@@ -69,12 +69,17 @@ def _seconds_of_bare(url: str) -> float:
 
 
 def _seconds_until(is_done: Callable[[], bool], *, after: Callable[[], None]) -> float:
-    with connection.cursor() as cursor:
-        cursor.execute("CHECKPOINT")
+    _write_what_is_left()
     after()
     started = time.perf_counter()
     wait_until(is_done)
     return time.perf_counter() - started
+
+
+def _write_what_is_left() -> None:
+    """So that nobody waits for the disk because of an earlier round."""
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
 
 
 def _are_all_handled() -> bool:
@@ -85,6 +90,8 @@ def _are_all_handled() -> bool:
 def _latency_rows(times: Path) -> list[Row]:
     """Messages published one by one on a fixed schedule; a late publisher's delay is counted too."""
     with own_database() as url, broker_process(url, **{TIMES: str(times)}):
+        _write_what_is_left()
+        spare_collections()
         costs = _publish_on_schedule()
         wait_until(lambda: times.exists() and len(times.read_text().splitlines()) >= RATE * SECONDS)
     waits = [float(line) * 1000 for line in times.read_text().splitlines()]

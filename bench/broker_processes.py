@@ -1,5 +1,6 @@
 """The processes that are measured, and waiting for what they do."""
 
+import gc
 import subprocess
 import sys
 import time
@@ -61,3 +62,9 @@ def number(query: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return int(cursor.fetchone()[0])
+
+
+def spare_collections() -> None:
+    """As the broker's process does: or the collector would look at the whole benchmark again and again."""
+    gc.collect()
+    gc.freeze()

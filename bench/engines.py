@@ -3,7 +3,6 @@
 The bare client knows nothing of messages: it sends bodies that were encoded before, and does not look at what it reads.
 """
 
-import gc
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from broker.streams.postgres import PostgresStreams
 from broker.streams.rabbitmq import RabbitStreams
 from broker.streams.redis import RedisStreams
 
+from .broker_processes import spare_collections
 from .engines_bare import BareClient, BareKafka, BareRabbit, BareRedis
 from .report import Row, percentile
 
@@ -149,7 +149,7 @@ def _measure(contender: _Contender) -> tuple[Times, Times]:
 def _our_round(engine: StreamEngine, count: int) -> tuple[float, float]:
     stream, batches = _stream(), _batches(count)
     engine.end(stream, 0)  # a first use declares the log
-    _spare_collections()
+    spare_collections()
     started = time.perf_counter()
     for batch in batches:
         engine.append(stream, 0, batch)
@@ -165,19 +165,13 @@ def _bare_round(bare: BareClient, count: int) -> tuple[float, float]:
     stream = _stream()
     batches = [[encode(message) for message in batch] for batch in _batches(count)]
     bare.declare(stream)
-    _spare_collections()
+    spare_collections()
     started = time.perf_counter()
     for batch in batches:
         bare.append(stream, batch)
     appended = time.perf_counter()
     bare.read(stream, count=BATCH * count, batch=BATCH)
     return appended - started, time.perf_counter() - appended
-
-
-def _spare_collections() -> None:
-    """As the broker's process does: or the collector would look at the whole benchmark again and again."""
-    gc.collect()
-    gc.freeze()
 
 
 def _at_once(engine: StreamEngine) -> float:

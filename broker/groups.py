@@ -43,19 +43,23 @@ def run_group(runner: "GroupRunner", *, member: str, hint: threading.Event, stop
             membership.rebalance()
             rebalance_at = time.monotonic() + settings.BROKER_POLL_SECONDS
             _mirror(membership)
-        if not _advance_all(runner, membership, until=rebalance_at, stop=stop):
+        moved = _advance_all(runner, membership, until=rebalance_at, stop=stop)
+        if not moved:
             hint.wait(_pause(membership))
+        elif moved <= settings.BROKER_FEW:
+            hint.wait(settings.BROKER_GROW_SECONDS)
     if not runner.is_given_up:  # then somebody else is the member by now
         membership.leave()
 
 
-def _advance_all(runner: "GroupRunner", membership: Membership, *, until: float, stop: threading.Event) -> bool:
-    moved = False
+def _advance_all(runner: "GroupRunner", membership: Membership, *, until: float, stop: threading.Event) -> int:
+    """How many entries were read, in all partitions."""
+    moved = 0
     for progress in list(membership.owned.values()):
         if stop.is_set():
             break
         try:
-            moved |= runner.advance(progress, until=until, stop=stop)
+            moved += runner.advance(progress, until=until, stop=stop)
         except LeaseLost:
             membership.forget(progress)
     return moved
@@ -108,13 +112,13 @@ class GroupRunner:
             Semantics.AT_MOST_ONCE: self._at_most_once,
         }[group.semantics]
 
-    def advance(self, progress: Progress, *, until: float, stop: threading.Event) -> bool:
+    def advance(self, progress: Progress, *, until: float, stop: threading.Event) -> int:
         """Handle what waits in a partition, until a retry has to be waited for or `until` (monotonic) has come.
 
-        Returns whether anything was read. Raises `LeaseLost` when somebody else owns the partition.
+        Returns how many entries were read. Raises `LeaseLost` when somebody else owns the partition.
         """
         if not progress.is_due():
-            return False
+            return 0
         size = self.group.batch
         limit = max(READ_LIMIT, size)
         entries = engine().read(progress.stream, progress.partition, progress.next_offset, limit=limit)
@@ -131,7 +135,7 @@ class GroupRunner:
             if progress.next_offset <= batch[-1].offset or is_over():
                 break
         progress.flush()
-        return bool(entries)
+        return len(entries)
 
     def _take_together(self, entries: Sequence[Entry], progress: Progress) -> bool:
         """Handle entries in one transaction, with one commit of progress; False when they are to be taken singly.

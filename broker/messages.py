@@ -140,9 +140,9 @@ def from_body(body: Mapping[str, Any]) -> Message:
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidMessage(attribute, f"cannot be read: {error}") from error
     data = "data" if fields.get("format", Format.JSON) is Format.JSON else "data_base64"
-    for attribute in (*REQUIRED, data):
-        if _READERS[attribute][0] not in fields:
-            raise InvalidMessage(attribute, "is missing")
+    if not (fields.keys() >= _REQUIRED_FIELDS and _READERS[data][0] in fields):
+        missing = (attribute for attribute in (*REQUIRED, data) if _READERS[attribute][0] not in fields)
+        raise InvalidMessage(next(missing), "is missing")
     if data == "data_base64":
         fields["data"] = {}
     return Message(**fields)
@@ -184,6 +184,7 @@ _READERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "data_base64": ("encoded", _from_base64),
 }
 REQUIRED = ("id", "type", "time", "schemaversion", "partitionkey", "exchange")
+_REQUIRED_FIELDS = {_READERS[attribute][0] for attribute in REQUIRED}
 
 
 def from_text(text: str, *, position: int) -> Message:

@@ -34,8 +34,6 @@ logger = structlog.get_logger(__name__)
 LEASE = "relay"
 VERIFY_SECONDS = 5.0
 MAX_BATCH_BYTES = 32 * 1024 * 1024
-FEW = 50  # messages: after a batch of no more, the next is left to grow for a moment, since each costs as much
-GROW_SECONDS = 0.004
 
 # Rows are found by what they lack, never by `id > last`: a transaction that drew a low id may commit after one with a
 # high id. Those that have positions come first: their relay was killed, and what it appended has these positions.
@@ -91,8 +89,8 @@ def run_relay(*, owner: str, hint: threading.Event, stop: threading.Event, sende
                 continue
             if not relayed:
                 hint.wait(settings.BROKER_POLL_SECONDS)
-            elif relayed <= FEW:
-                stop.wait(GROW_SECONDS)
+            elif relayed <= settings.BROKER_FEW:
+                stop.wait(settings.BROKER_GROW_SECONDS)
     finally:
         if generation and stop.is_set():
             leases.release(LEASE, generation=generation)
@@ -214,8 +212,8 @@ def _next_batch(generation: int) -> _Batch:
         "required": [*REQUIRED, "data"],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP_TO_INDEXES)
-        cursor.execute(_NEXT, values)
+        cursor.execute(f"{_KEEP_TO_INDEXES};{_NEXT}", values)  # both at once: there and back takes its time, too
+        cursor.nextset()
         rows = cursor.fetchall()
     if not rows:
         raise LeaseLost(f"{LEASE}, generation {generation}")

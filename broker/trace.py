@@ -57,16 +57,26 @@ def following(traceparent: str) -> Iterator[None]:
         _here.reset(token)
 
 
-@contextmanager
-def handling(message: Message, *, by: str) -> Iterator[None]:
+def handling(message: Message, *, by: str) -> "_Handling":
     """What is published in this block is a consequence of `message`; each log line names it, its trace and `by`."""
-    token = _handled.set((message, by))
-    try:
-        yield
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("Handled %s, position %s", message.type, message.position)
-    finally:
-        _handled.reset(token)
+    return _Handling(message, by)
+
+
+class _Handling:
+    """A block that each message passes: as a generator it would cost several times as much."""
+
+    __slots__ = ("_message", "_token", "_what")
+
+    def __init__(self, message: Message, by: str) -> None:
+        self._message, self._what = message, (message, by)
+
+    def __enter__(self) -> None:
+        self._token = _handled.set(self._what)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Handled %s, position %s", self._message.type, self._message.position)
+        _handled.reset(self._token)
 
 
 def name_what_is_handled(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -132,6 +132,8 @@ BROKER_SCHEMA_SNAPSHOT = BASE_DIR / "ott/schemas.json"  # what messages were las
 BROKER_PROJECTIONS = {"releases": "catalog.projection.releases"}  # what rebuild_projection can make anew
 BROKER_RELAY_BATCH = 1_000
 BROKER_POLL_SECONDS = 0.5
+# After a batch of a few messages the next is left to grow for a moment, since one costs as much as the other.
+BROKER_FEW, BROKER_GROW_SECONDS = 50, 0.004
 BROKER_LEASE_SECONDS = 3.0
 BROKER_MAX_MESSAGE_BYTES = 1_100_000  # a payload of 1 MiB and its envelope
 

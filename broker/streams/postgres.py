@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, transaction
+from psycopg import sql
 
 from broker.arrays import array
 from broker.messages import Message, parse, to_text
@@ -14,17 +15,18 @@ from .base import Entry, Features, OutboxRow
 # The head's row is locked until the transaction ends, so offsets become visible in order and without holes.
 _GROW = """
     INSERT INTO broker_streampartition AS head (stream, partition, next_offset, first_offset)
-    VALUES (%s, %s, %s, 0)
+    VALUES (%(stream)s, %(partition)s, %(count)s, 0)
     ON CONFLICT (stream, partition) DO UPDATE SET next_offset = head.next_offset + EXCLUDED.next_offset
-    RETURNING next_offset
+    RETURNING next_offset - %(count)s AS first
 """
 _COPY = 'COPY broker_streammessage (stream, partition, "offset", position, body) FROM STDIN'
-_TAKE = """
+_TAKE = sql.SQL("""
+    WITH log AS ({grow})
     INSERT INTO broker_streammessage (stream, partition, "offset", position, body)
-    SELECT %(stream)s, %(partition)s, %(first)s + place.number - 1, place.position, message.body
-    FROM unnest(%(ids)s::bigint[], %(positions)s::bigint[]) WITH ORDINALITY AS place (id, position, number)
+    SELECT %(stream)s, %(partition)s, log.first + place.number - 1, place.position, message.body
+    FROM log, unnest(%(ids)s::bigint[], %(positions)s::bigint[]) WITH ORDINALITY AS place (id, position, number)
     JOIN broker_outboxmessage AS message ON message.id = place.id
-"""
+""").format(grow=sql.SQL(_GROW))
 _READ = """
     SELECT "offset", position, body FROM broker_streammessage
     WHERE stream = %s AND partition = %s AND "offset" >= %s ORDER BY "offset" LIMIT %s
@@ -44,17 +46,18 @@ class PostgresStreams:
 
     def append(self, stream: str, partition: int, messages: Sequence[Message]) -> None:
         with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-            first = _grow(cursor, stream, partition, len(messages))
+            cursor.execute(_GROW, {"stream": stream, "partition": partition, "count": len(messages)})
+            first = cursor.fetchone()[0]
             # Django translates the errors of the driver's own methods only where it is asked to.
             with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for offset, message in enumerate(messages, first):
                     copy.write_row((stream, partition, offset, message.position, to_text(message)))
 
     def take(self, stream: str, partition: int, rows: Sequence[OutboxRow]) -> None:
-        values: dict[str, Any] = {"stream": stream, "partition": partition}
+        values: dict[str, Any] = {"stream": stream, "partition": partition, "count": len(rows)}
         values |= {"ids": array(row.id for row in rows), "positions": array(row.position for row in rows)}
         with connection.cursor() as cursor:
-            cursor.execute(_TAKE, values | {"first": _grow(cursor, stream, partition, len(rows))})
+            cursor.execute(_TAKE, values)
 
     def read(self, stream: str, partition: int, from_offset: int, *, limit: int) -> list[Entry]:
         with connection.cursor() as cursor:
@@ -75,13 +78,6 @@ class PostgresStreams:
             first_offset=before
         )
         return count
-
-
-def _grow(cursor: Any, stream: str, partition: int, count: int) -> int:
-    """Make room for so many entries; the offset of the first."""
-    cursor.execute(_GROW, [stream, partition, count])
-    end: int = cursor.fetchone()[0]
-    return end - count
 
 
 def _entry(offset: int, position: int, text: str) -> Entry:
