@@ -18,6 +18,7 @@ from broker.outbox import publish
 from .broker_app import TIMES, TOPOLOGY, measured
 from .broker_database import copy_to_bare_outbox, fill_outbox, own_database
 from .broker_processes import broker_process, number, process, spare_collections, wait_until
+from .plot import beside_baselines
 from .report import Row, percentile, row_within
 
 ROUNDS = 5
@@ -25,6 +26,7 @@ MESSAGES = 30_000
 PAYLOAD = "x" * 1024
 BARE_FLOOR = 4_000.0  # messages/s; a bare loop below this says that the machine was busy with something else
 RATIO_GOAL = 0.5
+PLOT = Path("bench/results/broker.svg")
 
 RATE, SECONDS, PUBLISHERS = 500, 20, 8
 P99_GOAL_MS = 50.0
@@ -33,7 +35,9 @@ P99_GOAL_MS = 50.0
 def run(*, base_url: str) -> list[Row]:
     """Measure on databases of its own beside the one that the system at `base_url` uses."""
     with tempfile.TemporaryDirectory(prefix="bench-broker-") as folder, override_settings(BROKER_TOPOLOGY=TOPOLOGY):
-        return [_throughput_row(), *_latency_rows(Path(folder) / "times")]
+        rows = [_throughput_row(), *_latency_rows(Path(folder) / "times")]
+    PLOT.write_text(beside_baselines("Messages a second, beside a bare outbox loop", rows))
+    return rows
 
 
 # --- Throughput ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ from broker.streams.redis import RedisStreams
 
 from .broker_processes import spare_collections
 from .engines_bare import BareClient, BareKafka, BareRabbit, BareRedis
+from .plot import beside_baselines
 from .report import Row, percentile
 
 ROUNDS = 7
@@ -34,6 +36,7 @@ SINGLES = 300
 TEXT = "x" * 1024
 AT_LEAST = 0.5
 PARTITIONS = 4
+PLOT = Path("bench/results/engines.svg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,7 @@ def run(*, base_url: str, servers: Callable[[], AbstractContextManager[Mapping[s
                 rows += _rows(contender)
                 if isinstance(contender.engine, KafkaStreams | RabbitStreams):
                     contender.engine.close()
+    PLOT.write_text(beside_baselines("Messages a second, beside each server's bare client", rows))
     return rows
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from broker.relay import LEASE, relay_batch
 from .broker_app import TOPOLOGY, measured
 from .broker_database import fill_outbox, own_database, store, use
 from .broker_processes import broker_process, number, wait_until
+from .plot import beside_baselines
 from .report import Row
 
 FEW, MANY = 100_000, 10_000_000
@@ -24,6 +26,7 @@ ROUNDS = 7
 MESSAGES = 4_000  # relayed and handled in a round
 PUBLISHES = 300  # in a round
 PAYLOAD = "x" * 1024
+PLOT = Path("bench/results/growth.svg")
 _NOT_HANDLED = """
     SELECT (SELECT count(*) FROM broker_outboxmessage WHERE relayed_at IS NULL)
         + (SELECT sum(next_offset) FROM broker_streampartition)
@@ -49,7 +52,9 @@ def run(*, base_url: str) -> list[Row]:
         _measure(_relay, few, many)
         with _broker_process_on(few), _broker_process_on(many):
             _measure(_relay_and_handle, few, many)
-        return [_row(step, few, many) for step in many.times]
+        rows = [_row(step, few, many) for step in many.times]
+    PLOT.write_text(beside_baselines("Microseconds a message, with so many stored", rows))
+    return rows
 
 
 def _stored(count: int, open_: ExitStack) -> _Stored:

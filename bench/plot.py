@@ -1,7 +1,9 @@
 """A bar chart as SVG, which a browser and a repository's page show as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
+
+from .report import Row
 
 WIDTH, BAR, GAP, LABEL = 720, 22, 14, 150
 _TEXT = 'font-family="sans-serif" font-size="13" fill="#333"'
@@ -25,6 +27,13 @@ def bars(title: str, groups: Mapping[str, Mapping[str, float]]) -> str:
     background = f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img">'
     return "\n".join([head, f"<title>{escape(title)}</title>", background, *parts, "</svg>", ""])
+
+
+def beside_baselines(title: str, rows: Iterable[Row]) -> str:
+    """The rows that have a baseline, each above it; they share a unit."""
+    return bars(
+        title, {row.metric: {"ours": row.value, "baseline": row.baseline} for row in rows if row.baseline is not None}
+    )
 
 
 def _color(label: str) -> str:
