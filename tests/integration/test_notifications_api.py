@@ -85,7 +85,8 @@ def test_the_inbox_is_paged_and_read() -> None:
     assert rest["next_before"] is None
 
     one = api.post("/api/v1/inbox/read", {"ids": [posted[0].pk]}, content_type="application/json").json()
-    assert one == {"ids": [posted[0].pk], "positions": {}, "unread": 2}
+    states = {"read": {str(posted[0].pk): 1}, "unread": {}, "dismissed": {}}
+    assert one == {"ids": [posted[0].pk], "states": states, "positions": {}, "unread": 2}
     everything = {"positions": page["positions"]}
     assert api.post("/api/v1/inbox/read", everything, content_type="application/json").json()["unread"] == 0
 
