@@ -299,6 +299,7 @@ DEFAULT_FROM_EMAIL = env.str("OTT_FROM_EMAIL", "Marquee <hello@marquee.example>"
 
 # --- Security ------------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("OTT_SECRET_KEY", "") or _embedded.secret_key
+SECRET_KEY_FALLBACKS: list[str] = env.list("OTT_SECRET_KEY_FALLBACKS", [])  # keys before it, still good for reading
 # Loopback is always allowed: health checks come from there.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("OTT_ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("OTT_TRUSTED_ORIGINS", [])

@@ -23,6 +23,7 @@ from .endings import bury, switch_off
 from .models import Circuit, Delivery
 from .outcomes import Outcome, Verdict
 from .parcels import MOST_CARDS, Bundle, Card, DeliveryKey, Parcel, card_of
+from .sealing import unseal
 
 LEASE_SECONDS = 90.0
 FAILURES_TO_OPEN = 5
@@ -85,7 +86,7 @@ def _parcel(row: Sequence[Any], token: Any, cards: Mapping[int, Card]) -> Parcel
         email=email,
         push_key=push_key or "",
         push_auth=push_auth or "",
-        secrets=tuple(one for one in (secret, previous) if one),
+        secrets=tuple(opened for one in (secret, previous) if one and (opened := unseal(one))),
         card=cards.get(key[0]),
     )
 

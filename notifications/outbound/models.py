@@ -8,6 +8,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from .sealing import SealedField
+
 
 class Channel(models.TextChoices):
     """The ways out of the platform."""
@@ -39,8 +41,8 @@ class Endpoint(models.Model):
     label = models.CharField(max_length=120, blank=True)
     push_key = models.CharField(max_length=120, blank=True)  # the browser's public key, p256dh
     push_auth = models.CharField(max_length=60, blank=True)
-    secret = models.CharField(max_length=80, blank=True)
-    previous_secret = models.CharField(max_length=80, blank=True)
+    secret = SealedField(max_length=255, blank=True)
+    previous_secret = SealedField(max_length=255, blank=True)
     previous_until = models.DateTimeField(null=True)  # until then what is sent is signed with both
     created_at = models.DateTimeField(db_default=Now())
     disabled_at = models.DateTimeField(null=True)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp.resolver import ThreadedResolver
 from django.conf import LazySettings
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 from py_vapid import Vapid
@@ -22,7 +23,7 @@ from broker import replay
 from broker.models import DeadLetter, OutboxMessage
 from notifications.commands import subscribe
 from notifications.models import Notification
-from notifications.outbound import claims, creation, endpoints, housekeeping, sender
+from notifications.outbound import claims, creation, endpoints, housekeeping, sealing, sender
 from notifications.outbound.endings import tell_viewer
 from notifications.outbound.models import Channel, Circuit, Delivery, Endpoint, Lane
 from notifications.outbound.outcomes import SENT, seconds_of
@@ -163,6 +164,52 @@ def test_while_a_secret_is_replaced_both_verify_and_afterwards_the_new_one_alone
     Webhook(old.secret).verify(sink.hits[0].body, sink.hits[0].headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(old.secret).verify(sink.hits[1].body, sink.hits[1].headers)
+
+
+def stored_secret() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM notifications_endpoint")
+        return str(cursor.fetchone()[0])
+
+
+def test_a_secret_is_sealed_in_the_database_and_outlives_a_replaced_key(sink: WebSink, settings: LazySettings) -> None:
+    endpoint = hook(sink)
+    assert endpoint.secret.startswith("whsec_")
+    assert endpoint.secret[6:] not in stored_secret()
+
+    # The key is replaced: the one before it still opens, and `prepare` seals anew
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key"
+    sealing.unseal.cache_clear()
+    before = stored_secret()
+    assert [sealing.reseal(), sealing.reseal()] == [1, 0]
+    assert stored_secret() != before
+    settings.SECRET_KEY_FALLBACKS = []
+    sealing.unseal.cache_clear()
+    deliver()
+    Webhook(endpoint.secret).verify(sink.hits[0].body, sink.hits[0].headers)
+
+    # A key that is gone for good: nothing leaves unsigned, and the owner can make a new secret
+    settings.SECRET_KEY = "a third key"
+    sealing.unseal.cache_clear()
+    deliver("Nobody can sign this")
+    assert len(sink.hits) == 1
+    assert "replace it" in Delivery.objects.get(state="open").last_error
+    new = endpoints.rotate_secret(viewer_id=endpoint.viewer_id, endpoint_id=endpoint.pk)
+    again()
+    deliver("Signed anew")
+    assert len(sink.hits) == 3
+    for hit in sink.hits[1:]:
+        Webhook(new.secret).verify(hit.body, hit.headers)
+
+
+def test_secrets_from_before_there_were_seals_are_sealed_when_the_database_is_prepared(sink: WebSink) -> None:
+    hook(sink)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE notifications_endpoint SET secret = 'whsec_MDEy'")
+    assert sealing.reseal() == 1
+    assert "whsec_" not in stored_secret()
+    assert Endpoint.objects.get().secret == "whsec_MDEy"
 
 
 @pytest.mark.parametrize("path", ["/500", "/reset", "/garbage", "/hang", "/404"])

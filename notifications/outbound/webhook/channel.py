@@ -24,6 +24,9 @@ class WebhookChannel:
 
     async def send(self, parcel: Parcel, card: Card) -> Outcome:
         """One attempt."""
+        if not parcel.secrets:
+            # Another process may have the key already; its owner can replace the secret.
+            return Outcome(verdict=Verdict.RETRY, error="Its signing secret cannot be read: replace it.")
         body = payload(card)
         headers = signed_headers(message_id=str(parcel.key), timestamp=int(time.time()), body=body, keys=parcel.secrets)
         headers["Content-Type"] = "application/json"

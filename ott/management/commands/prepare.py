@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from notifications.outbound.sealing import reseal
 from ott.demo import seed
 from ott.embedded.prepared import remember_prepared
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._reach_servers()
         call_command("migrate", verbosity=0, interactive=False)
+        reseal()
         if options["seed"] and not settings.PRODUCTION:
             seed(say=self.stdout.write)
         remember_prepared(settings.DATABASE_URL, seed=options["seed"])
