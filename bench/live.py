@@ -36,7 +36,8 @@ from .report import Row, percentile, row_ratio, row_within
 CONNECTIONS = (2000, 8000)
 RUNS = 5
 BROADCASTS = 100
-POSTINGS = {"ours": 40, "stock-core": 4, "stock-pubsub": 4, "bare": 16, "nchan": 40}
+POSTINGS = {"ours": 40, "stock-core": 3, "stock-pubsub": 3, "bare": 16, "nchan": 40}  # as fast as they can be published
+SINGLES = {"ours": 8, "stock-core": 1, "stock-pubsub": 1, "bare": 4, "nchan": 8}  # each when all have the one before
 GOALS = {"stock": 20.0, "bare": 1.1, "nchan": 0.4}
 LATENCY_GOAL_MS = 250.0
 MEMORY_GOAL_KIB = 12.0
@@ -55,14 +56,18 @@ def run(*, base_url: str, web_command: Sequence[str]) -> list[Row]:
     rows: list[Row] = []
     chart: dict[str, dict[str, float]] = {}
     for connections in CONNECTIONS:
-        rates, more = asyncio.run(_measure(web_command, tokens[:connections]))
+        rates, singles, more = asyncio.run(_measure(web_command, tokens[:connections]))
         chart[f"{connections} connections"] = rates
-        rows += [*_rate_rows(connections, rates), *more]
+        chart[f"{connections} connections, one posting at a time"] = singles
+        rows += [*_rate_rows(connections, rates), *_single_rows(connections, singles), *more]
     PLOT.write_text(bars("Frames delivered a second, one core", chart))
     return rows
 
 
-async def _measure(web_command: Sequence[str], tokens: Sequence[str]) -> tuple[dict[str, float], list[Row]]:
+Rates = dict[str, float]  # frames a second, by contender
+
+
+async def _measure(web_command: Sequence[str], tokens: Sequence[str]) -> tuple[Rates, Rates, list[Row]]:
     with tempfile.TemporaryDirectory(prefix="marquee-bench-live-") as folder:
         async with Arenas(_contenders(web_command, tokens, Path(folder))) as arenas:
             memory = _memory_rows(len(tokens), {arena.contender.name: arena for arena in arenas.all})
@@ -70,19 +75,30 @@ async def _measure(web_command: Sequence[str], tokens: Sequence[str]) -> tuple[d
                 for arena in arenas.all:
                     frames, seconds = await arena.round(_samples(arena.contender.postings))
                     arena.rates.append(frames / seconds)
+                    arena.singles.append(await _one_at_a_time(arena))
             ours = arenas.all[0]
             await _check(ours)
             times = [(await ours.round([TO_ALL]))[1] * 1000 for _ in range(BROADCASTS)]
-            return {arena.contender.name: median(arena.rates) for arena in arenas.all}, [
-                *memory,
-                row_within(
-                    scenario="live",
-                    metric=f"group_send → last of {len(tokens)}, p99",
-                    value=percentile(times, 99),
-                    unit="ms",
-                    at_most=LATENCY_GOAL_MS,
-                ),
-            ]
+            return (
+                {arena.contender.name: median(arena.rates) for arena in arenas.all},
+                {arena.contender.name: median(arena.singles) for arena in arenas.all},
+                [
+                    *memory,
+                    row_within(
+                        scenario="live",
+                        metric=f"group_send → last of {len(tokens)}, p99",
+                        value=percentile(times, 99),
+                        unit="ms",
+                        at_most=LATENCY_GOAL_MS,
+                    ),
+                ],
+            )
+
+
+async def _one_at_a_time(arena: Arena) -> float:
+    """Frames a second when nothing is published before all have what was published last."""
+    rounds = [await arena.round([sample]) for sample in _samples(SINGLES[arena.contender.name])]
+    return sum(frames for frames, _ in rounds) / sum(seconds for _, seconds in rounds)
 
 
 def _samples(count: int) -> list[Sample]:
@@ -92,7 +108,8 @@ def _samples(count: int) -> list[Sample]:
 async def _check(ours: Arena) -> None:
     """Every client must have been sent exactly what it wants: a fast hub that sends the wrong frames is of no use."""
     counts = await ours.counts()
-    total = sum(sample.receivers(len(counts)) for sample in _samples(ours.contender.postings)) * RUNS * WIRE_BYTES
+    samples = _samples(ours.contender.postings) + _samples(SINGLES[ours.contender.name])
+    total = sum(sample.receivers(len(counts)) for sample in samples) * RUNS * WIRE_BYTES
     if sum(counts) != total or any(count % WIRE_BYTES for count in counts):
         raise RuntimeError(f"The clients were sent {sum(counts)} bytes instead of {total}.")
 
@@ -208,6 +225,22 @@ def _rate_rows(connections: int, rates: Mapping[str, float]) -> list[Row]:
     ] + [
         Row(scenario="live", metric=f"delivered at {connections}, {name}", value=round(rate), unit="frames/s")
         for name, rate in rates.items()
+    ]
+
+
+def _single_rows(connections: int, rates: Mapping[str, float]) -> list[Row]:
+    ours = rates["ours"]
+    baselines = {name: rate for name, rate in rates.items() if name != "ours"}
+    return [
+        Row(
+            scenario="live",
+            metric=f"delivered at {connections}, one posting at a time, beside {name}",
+            value=round(ours),
+            unit="frames/s",
+            baseline=round(rate),
+            ratio=round(ours / rate, 2),
+        )
+        for name, rate in baselines.items()
     ]
 
 

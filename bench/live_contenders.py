@@ -59,6 +59,7 @@ class Arena:
     crowd: asyncio.subprocess.Process | None = None
     before_kib: int = 0
     rates: list[float] = field(default_factory=list)
+    singles: list[float] = field(default_factory=list)
 
     async def start(self, folder: Path) -> None:
         """Start the server, then its clients; return when all of them are ready."""
