@@ -11,21 +11,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
 from catalog.commands import publish_release
 from catalog.models import Category
 from notifications.models import Notification
-from notifications.outbound.models import Channel, Delivery
 
 from .broker_database import current_url, empty_database
 from .broker_processes import number, wait_until
+from .bulk_created import BATCH, rows_per_second
 from .clients import Clients, clients
 from .crowd import raise_file_limit
 from .followers import FEW_FOLLOW, MANY_FOLLOW, let_no_mail_leave, make_followers
@@ -37,8 +35,7 @@ from .report import Row, row_within
 MANY, FEW, CONNECTED = 1_000_000, 10_000, 2_000
 WARM_UP, SAMPLES = 3, 15  # premieres to a topic
 START_SECONDS, LOST_AFTER_SECONDS = 120.0, 30.0
-BATCH, BASELINE_ROWS, BASELINE_RUNS = 5_000, 50_000, 5
-LANE = 101  # no worker looks at it
+BASELINE_RUNS = 5
 SEED_SECONDS, LATER_AT_MOST, FASTER_AT_LEAST, BASELINE_FLOOR, GROWTH_MIB = 120.0, 1.5, 5.0, 20_000, 20.0
 PLOT = Path("bench/results/fanout.svg")
 _MADE = """
@@ -89,7 +86,7 @@ def run(*, base_url: str, commands: Mapping[str, Sequence[str]]) -> list[Row]:
         ):
             crowd.hear("ready", START_SECONDS)
             outcome = _measure(crowd, lambda: sum(memory_of_workers(port).values()) / 1024)
-        baseline = median(_bulk_created() for _ in range(BASELINE_RUNS))
+        baseline = median(rows_per_second() for _ in range(BASELINE_RUNS))
     PLOT.write_text(
         bars("Deliveries made a second", {f"{MANY:,} of them": {"ours": outcome.created, "bulk_create": baseline}})
     )
@@ -155,33 +152,6 @@ def _made(notification_id: int) -> tuple[float, float]:
     if row[3] != MANY:
         raise RuntimeError(f"{row[3]} deliveries were made instead of {MANY}.")
     return float(row[0]), float(row[1])
-
-
-# --- The baseline --------------------------------------------------------------------------------------------------
-_numbers = count(-1, -1)  # of notifications that there are not
-
-
-def _bulk_created() -> float:
-    """Rows a second that Django makes in the same table."""
-    notification, now, started = next(_numbers), timezone.now(), time.perf_counter()
-    Delivery.objects.bulk_create(
-        (
-            Delivery(
-                notification_id=notification,
-                viewer_id=viewer,
-                channel=Channel.MAIL,
-                endpoint_id=viewer,
-                lane=LANE,
-                next_attempt_at=now,
-                created_at=now,
-                waits=False,
-                unless_seen=False,
-            )
-            for viewer in range(BASELINE_ROWS)
-        ),
-        batch_size=BATCH,
-    )
-    return BASELINE_ROWS / (time.perf_counter() - started)
 
 
 # --- Rows ----------------------------------------------------------------------------------------------------------
