@@ -19,6 +19,7 @@ from broker.backoff import delay_after
 from notifications import sql
 from notifications.models import KIDS_MAX_MATURITY, Notification
 
+from .creation import EVERYBODY
 from .endings import bury, switch_off
 from .models import Circuit, Delivery
 from .outcomes import Outcome, Verdict
@@ -57,26 +58,46 @@ def claim(*, lane: int, limit: int, per_host: int, held: Mapping[str, int]) -> C
     """
     token = uuid4()
     bound: dict[str, Any] = {"lane": lane, "limit": limit, "per_host": per_host, "token": token, "lease": LEASE_SECONDS}
-    bound |= {"hosts": list(held), "held": list(held.values()), "kids_max_maturity": KIDS_MAX_MATURITY}
+    bound |= {"hosts": list(held), "held": list(held.values())}
     with transaction.atomic(), connection.cursor() as cursor:
         # A claim that a crash of the server forgets is made again; there is no need to wait for the disk.
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(sql.load("claim_deliveries"), bound)
         rows = cursor.fetchall()
-    taken = [row[1:] for row in rows if row[0]]
-    cards = _cards({row[2] for row in taken}.union(*(row[0][-MOST_CARDS:] for row in taken if row[0])))
-    return Claimed([_parcel(row, token, cards) for row in taken], len(rows))
+        stale = _stale([DeliveryKey(*row[3:7]) for row in rows if row[0] and row[1]])
+    taken = [row[2:] for row in rows if row[0]]
+    cards = _cards({row[1] for row in taken}.union(*(row[0][-MOST_CARDS:] for row in taken if row[0])))
+    return Claimed([_parcel(row, token, cards, stale) for row in taken], len(rows))
+
+
+def _stale(waited: Sequence[DeliveryKey]) -> dict[DeliveryKey, str]:
+    """Why some of these, which were put off when they were made, are not wanted any more."""
+    if not waited:
+        return {}
+    bound: dict[str, Any] = {**_columns(waited), "kids_max_maturity": KIDS_MAX_MATURITY, **EVERYBODY}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("stale_deliveries"), bound)
+        return {DeliveryKey(*key): reason for *key, reason in cursor.fetchall()}
+
+
+def _columns(keys: Sequence[DeliveryKey]) -> dict[str, Any]:
+    return {
+        "notifications": [key.notification_id for key in keys],
+        "viewers": [key.viewer_id for key in keys],
+        "channels": [key.channel for key in keys],
+        "endpoints": [key.endpoint_id for key in keys],
+    }
 
 
 def _cards(ids: Iterable[int]) -> dict[int, Card]:
     return {pk: card_of(row) for pk, row in Notification.objects.in_bulk(list(ids)).items()}
 
 
-def _parcel(row: Sequence[Any], token: Any, cards: Mapping[int, Card]) -> Parcel:
-    (bundle, stale, *key, lane, attempts, host, address, email, push_key, push_auth, secret, previous) = row
+def _parcel(row: Sequence[Any], token: Any, cards: Mapping[int, Card], stale: Mapping[DeliveryKey, str]) -> Parcel:
+    (bundle, *key, lane, attempts, host, address, email, push_key, push_auth, secret, previous) = row
     return Parcel(
         key=DeliveryKey(*key),
-        stale=stale,
+        stale=stale.get(DeliveryKey(*key), ""),
         bundle=_bundle(bundle, cards) if bundle else None,
         token=token,
         lane=lane,
@@ -130,10 +151,7 @@ def _written(final: Sequence[Settled]) -> set[DeliveryKey]:
     parcels = [parcel for parcel, _ in final]
     outcomes = [outcome for _, outcome in final]
     bound: dict[str, Any] = {
-        "notifications": [parcel.key.notification_id for parcel in parcels],
-        "viewers": [parcel.key.viewer_id for parcel in parcels],
-        "channels": [parcel.key.channel for parcel in parcels],
-        "endpoints": [parcel.key.endpoint_id for parcel in parcels],
+        **_columns([parcel.key for parcel in parcels]),
         "tokens": [parcel.token for parcel in parcels],
         "states": [_STATES[outcome.verdict] for outcome in outcomes],
         "delays": list(starmap(_delay, final)),
@@ -156,10 +174,7 @@ def _end_bundles(ended: Sequence[Settled]) -> None:
     if not rows:
         return
     bound: dict[str, Any] = {
-        "notifications": [one for one, *_ in rows],
-        "viewers": [key.viewer_id for _, key, *_ in rows],
-        "channels": [key.channel for _, key, *_ in rows],
-        "endpoints": [key.endpoint_id for _, key, *_ in rows],
+        **_columns([key._replace(notification_id=one) for one, key, *_ in rows]),
         "states": [_STATES[verdict] for *_, verdict, _ in rows],
         "errors": [_storable(error) for *_, error in rows],
     }

@@ -15,7 +15,9 @@ from .events import deliveries_created, deliveries_wanted
 from .models import Lane
 
 SHARD = 50_000  # subscriptions: about a quarter of a second of one statement
+SHARD_MEMORY = "64MB"  # in which a shard is sorted without a file
 END = 2**62  # above every viewer's id
+EVERYBODY = {"first": 0, "last": END}  # the bounds of a statement that looks for few viewers, wherever they are
 
 
 @transaction.atomic
@@ -48,6 +50,7 @@ def create(*, notification_id: int, lane: int, first: int, last: int, cause: Mes
         "kids_max_maturity": KIDS_MAX_MATURITY,
     }
     with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL work_mem = '{SHARD_MEMORY}'")
         cursor.execute(sql.load("lock_capped"), {"first": first, "last": last})
         cursor.execute(sql.load("create_deliveries"), bound)
         count: int = cursor.rowcount

@@ -1,7 +1,7 @@
 -- Takes what is due in a lane, oldest first. What goes to a host whose circuit is open, or that is sent as much as it
 -- may be already, is put off in the same stroke without counting as an attempt: it never stands in the way of others.
 WITH due AS MATERIALIZED (
-    SELECT d.ctid AS place, d.notification_id, d.viewer_id, d.endpoint_id, d.next_attempt_at, d.waits, d.unless_seen
+    SELECT d.ctid AS place, d.endpoint_id, d.next_attempt_at
     FROM notifications_delivery d
     WHERE d.state = 'open' AND d.lane = %(lane)s AND d.next_attempt_at <= now()
     ORDER BY d.next_attempt_at
@@ -20,7 +20,6 @@ WITH due AS MATERIALIZED (
         due.place, e.id AS endpoint, e.host, e.address, e.push_key, e.push_auth, e.secret, c.retry_at,
         CASE WHEN e.previous_until > now() THEN e.previous_secret ELSE '' END AS previous_secret,
         CASE WHEN e.disabled_at IS NULL AND u.is_active THEN u.email END AS email,
-        /* stale(due, e, n, pref) */ AS stale,
         row_number() OVER (PARTITION BY e.host ORDER BY due.next_attempt_at) AS nth,
         CASE
             WHEN c.retry_at IS NULL THEN %(per_host)s - COALESCE(busy.held, 0)
@@ -29,15 +28,13 @@ WITH due AS MATERIALIZED (
         END AS room
     FROM due
     LEFT JOIN notifications_endpoint e ON e.id = due.endpoint_id
-    LEFT JOIN notifications_notification n ON due.waits AND n.id = due.notification_id
-    LEFT JOIN notifications_preference pref ON due.waits AND pref.viewer_id = due.viewer_id
     LEFT JOIN accounts_user u ON u.id = e.viewer_id
     LEFT JOIN notifications_circuit c ON c.host = e.host
     LEFT JOIN probed ON probed.host = e.host
     LEFT JOIN unnest(%(hosts)s::text[], %(held)s::int[]) AS busy (host, held) ON busy.host = e.host
 ), decided AS (
-    -- Where there is no endpoint any more, or none that works, or nothing to tell, it passes: to be cancelled.
-    SELECT *, (email IS NULL OR stale <> '' OR nth <= room) AS passes FROM judged
+    -- Where there is no endpoint any more, or none that works, it passes: to be cancelled.
+    SELECT *, (email IS NULL OR nth <= room) AS passes FROM judged
 )
 UPDATE notifications_delivery d
 SET attempts = d.attempts + decided.passes::int,
@@ -50,6 +47,6 @@ SET attempts = d.attempts + decided.passes::int,
 FROM decided
 WHERE d.ctid = decided.place
 RETURNING
-    decided.passes, d.bundle, decided.stale, d.notification_id, d.viewer_id, d.channel, d.endpoint_id, d.lane, d.attempts, decided.host,
+    decided.passes, d.waits, d.bundle, d.notification_id, d.viewer_id, d.channel, d.endpoint_id, d.lane, d.attempts, decided.host,
     COALESCE(decided.address, '') AS address, decided.email, decided.push_key, decided.push_auth,
     decided.secret, decided.previous_secret
