@@ -48,9 +48,9 @@ def process(*command: str, url: str, **more: str) -> Iterator[subprocess.Popen[b
         child.wait()
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Look each `POLL_SECONDS`. Raises `TimeoutError` after `GIVE_UP_SECONDS`."""
-    deadline = time.monotonic() + GIVE_UP_SECONDS
+def wait_until(is_so: Callable[[], bool], *, give_up: float = GIVE_UP_SECONDS) -> None:
+    """Look each `POLL_SECONDS`. Raises `TimeoutError` after `give_up` seconds."""
+    deadline = time.monotonic() + give_up
     while not is_so():
         if time.monotonic() > deadline:
             raise TimeoutError("The broker is stuck, or far too slow")

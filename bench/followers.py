@@ -12,10 +12,9 @@ from notifications.models import Topic
 from notifications.outbound.endpoints import MAIL_HOST, set_mail
 from notifications.outbound.models import Circuit
 
-from .population import copies, make_viewers, settle_tables
+from .population import copies, make_viewers, next_id, settle_tables
 
 MANY_FOLLOW, FEW_FOLLOW = Category.MOVIES, Category.DOCUMENTARIES
-_NUMBERED = "to_jsonb(made) || jsonb_build_object('id', nextval(pg_get_serial_sequence('{table}', 'id')))"
 
 
 def make_followers(*, many: int, few: int, connected: int) -> list[str]:
@@ -40,8 +39,9 @@ def make_followers(*, many: int, few: int, connected: int) -> list[str]:
 
 def _copy(table: str, first: int, last: int, more: str = "") -> None:
     """Give each viewer [first, last] the row that one has."""
-    source = f"SELECT viewer_id{more} FROM generate_series(%(first)s, %(last)s) AS viewer_id"
-    copies(table, source=source, changes=_NUMBERED.format(table=table), values={"first": first, "last": last})
+    numbered = f"SELECT viewer_id, {next_id(table)} AS id{more}"
+    source = f"{numbered} FROM generate_series(%(first)s, %(last)s) AS viewer_id"
+    copies(table, source=source, values={"first": first, "last": last})
 
 
 def let_no_mail_leave() -> None:

@@ -22,7 +22,7 @@ from notifications.models import Kind, Notification, Topic
 from notifications.queries import inbox, unread_count
 
 from .broker_database import empty_database, use
-from .population import copies, make_viewers, settle_tables
+from .population import copies, make_viewers, next_id, settle_tables
 from .report import Row, percentile, row_within
 
 VIEWERS = (10_000, 1_000_000)
@@ -69,11 +69,12 @@ def _fill(viewers: int) -> range:
         "last": NOTIFICATIONS - 1,
     }
     for table in ("topic", "notification", "posting"):
-        copies(f"notifications_{table}", source=_STATEMENTS[f"{table}s"], changes="to_jsonb(made)", values=values)
+        copies(f"notifications_{table}", source=_STATEMENTS[f"{table}s"], values=values)
     _execute("heads", values)
-    number = "jsonb_build_object('id', nextval(pg_get_serial_sequence('notifications_subscription', 'id')))"
-    follows = f"to_jsonb(made) || {number}"
-    copies("notifications_subscription", source=_STATEMENTS["subscriptions"], changes=follows, values=values)
+    follows = (
+        f"SELECT *, {next_id('notifications_subscription')} AS id FROM ({_STATEMENTS['subscriptions']}) AS followed"
+    )
+    copies("notifications_subscription", source=follows, values=values)
     for statement in ("kinds", "marks", "items"):
         _execute(statement, values)
     settle_tables()
