@@ -49,5 +49,5 @@ $(VENV)/.runtime: requirements.lock
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@echo "Adding the tools for development."
-	@$(RUN) -m pip install --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(RUN) -m pip install --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@
