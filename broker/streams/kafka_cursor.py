@@ -34,6 +34,7 @@ class KafkaCursor(Cursor):
         self._consumer = Consumer({**settings, **SETTINGS})
         self._stream, self._partition = stream, partition
         self._is_assigned = self._has_seen_end = False
+        self._known_end = 0
 
     def move_to(self, offset: int) -> None:
         """Stand at `offset`, with what is in memory from there on."""
@@ -44,8 +45,10 @@ class KafkaCursor(Cursor):
 
     def fetch(self) -> None:
         """Have at least one entry in memory, unless there is none. Raises `StreamsUnavailable`."""
-        if self._has_seen_end and self.bounds()[1] <= self.next_offset:
-            return
+        if self._has_seen_end:
+            self._known_end = self.bounds()[1]
+            if self._known_end <= self.next_offset:
+                return
         self._has_seen_end = False
         deadline = time.monotonic() + ANSWER_SECONDS
         while not self.entries and not self._has_seen_end:
@@ -84,7 +87,7 @@ class KafkaCursor(Cursor):
     def _assign(self, offset: int) -> None:
         self.begin(offset)
         self._consumer.assign([TopicPartition(self._stream, self._partition, offset)])
-        self._is_assigned, self._has_seen_end = True, False
+        self._is_assigned, self._has_seen_end, self._known_end = True, False, 0
 
     def _keep(self, events: Sequence[Message]) -> None:
         for event in events:
@@ -92,7 +95,8 @@ class KafkaCursor(Cursor):
             if error is None:
                 self.add(decode(offset=event.offset() or 0, body=event.value()))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                self._has_seen_end = True
+                # One that was on its way when there was less tells nothing any more.
+                self._has_seen_end = (event.offset() or 0) >= self._known_end
             else:
                 raise KafkaException(error)
 
