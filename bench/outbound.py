@@ -30,6 +30,7 @@ from notifications.outbound.models import Channel, Circuit, Delivery, Endpoint
 from notifications.outbound.parcels import DeliveryKey, Parcel, card_of
 from notifications.outbound.webhook.signing import new_secret
 
+from .live_contenders import free_port
 from .outbound_bare import bare, browser_keys
 from .report import Row, row_ratio
 
@@ -44,7 +45,7 @@ LANE = 101  # workers look at their own lanes only
 
 def run(*, base_url: str) -> list[Row]:
     """Measure every channel, a receiver that fails, and a host that hangs. `base_url` is not needed."""
-    web, mail = _free_port(), _free_port()
+    web, mail = free_port(), free_port()
     settings = {
         "OUTBOUND_ALLOW_PRIVATE": True,
         "OUTBOUND_BACKOFF_SECONDS": 0.2,
@@ -74,12 +75,6 @@ def receivers(**ports: int) -> Iterator[None]:
         for process in started:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int) -> None:

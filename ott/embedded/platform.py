@@ -99,7 +99,8 @@ class Platform:
 
     def is_prepared(self, *, seed: bool) -> bool:
         """Whether an earlier run did what `prepare` does; servers that were given are always looked at."""
-        return not self.given and is_prepared(self.database_url, seed=seed)
+        key = self.environment["OTT_SECRET_KEY"]
+        return not self.given and is_prepared(self.database_url, secret_key=key, seed=seed)
 
     def prepare(self, *, seed: bool) -> None:
         """Migrate the database, and fill it with the demo content once. Raises `CannotStart`."""

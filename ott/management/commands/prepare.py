@@ -29,7 +29,7 @@ class Command(BaseCommand):
         reseal()
         if options["seed"] and not settings.PRODUCTION:
             seed(say=self.stdout.write)
-        remember_prepared(settings.DATABASE_URL, seed=options["seed"])
+        remember_prepared(settings.DATABASE_URL, secret_key=settings.SECRET_KEY, seed=options["seed"])
 
     def _reach_servers(self) -> None:
         try:
