@@ -19,9 +19,7 @@ from .prepared import prepared_cursor
 UNREAD_LIMIT = 100  # counted up to here: "99+"
 MAX_ID = 2**63 - 1
 MAX_PAGE = 100
-FIRST_SIZE = (
-    16  # how many of each interest the first round of the inbox takes: says how long it takes, not what is found
-)
+FIRST_SIZE = 64  # about how many the inbox looks at first, of each kind: says how long it takes, not what is found
 RULE_VALUES: dict[str, Any] = {"kids_max_maturity": KIDS_MAX_MATURITY, "kinds": Kind.values}  # what the rule asks for
 GROUPS = {"category": "Categories", "studio": "Studios", "title": "Titles"}
 

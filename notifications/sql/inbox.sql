@@ -1,20 +1,22 @@
 -- A page of the viewer's inbox, newest first: a merge of all interests' notifications below the cursor, in rounds. A
--- round takes the newest `size` of each, and judges those alone above which none was cut short: what gave that many may
--- hold more of its last, and below. Until the page is full, each round takes more.
-WITH RECURSIVE /* mine() */, round AS (
-    SELECT %(before)s::bigint - 1 AS low, %(first_size)s::int AS size, '{}'::bigint[] AS ids
+-- round takes the newest few of each, more where more is posted, and judges those alone above which none was cut short:
+-- what gave as many as were taken may hold more of its last, and below. Until the page is full, each round takes more.
+WITH RECURSIVE /* mine() */, searched AS MATERIALIZED (
+    SELECT *, (end_seq / sum(end_seq) OVER ())::float8 AS share FROM interests WHERE lower(heard) <= clock_timestamp()
+), round AS (
+    SELECT %(before)s::bigint - 1 AS low, %(first_size)s::float8 AS size, '{}'::bigint[] AS ids
     UNION ALL
     SELECT result.low, 4 * round.size, round.ids || result.ids
     FROM round
     CROSS JOIN LATERAL (
         WITH taken AS MATERIALIZED (
-            SELECT s.topic_id, s.from_seq, wanted.kind, p.*, s.is_kids, s.languages, s.region
-            FROM interests s
+            SELECT s.topic_id, s.from_seq, s.size, wanted.kind, p.*, s.is_kids, s.languages, s.region
+            FROM (SELECT *, 1 + ceil(round.size * share)::bigint AS size FROM searched) s
             CROSS JOIN LATERAL (
                 -- A short interval is read as a whole; a long one for each kind apart, from its newest notification on.
-                SELECT NULL::varchar AS kind WHERE s.end_seq - s.from_seq <= 2 * round.size
+                SELECT NULL::varchar AS kind WHERE s.end_seq - s.from_seq <= 2 * s.size
                 UNION ALL
-                SELECT kind FROM unnest(s.kinds) AS kind WHERE s.end_seq - s.from_seq > 2 * round.size
+                SELECT kind FROM unnest(s.kinds) AS kind WHERE s.end_seq - s.from_seq > 2 * s.size
             ) wanted
             CROSS JOIN LATERAL (
                 SELECT few.notification_id, few.revision, few.regions
@@ -34,14 +36,13 @@ WITH RECURSIVE /* mine() */, round AS (
                 ) many
                 WHERE wanted.kind IS NOT NULL
                   AND many.seq >= s.from_seq AND many.seq < s.end_seq AND many.posted_at <@ s.heard
-                LIMIT round.size)
+                LIMIT s.size)
             ) p
-            WHERE lower(s.heard) <= clock_timestamp()
         ), floor AS MATERIALIZED (
             SELECT COALESCE(max(cut.low), 0) AS low
             FROM (
                 SELECT min(notification_id) AS low FROM taken WHERE kind IS NOT NULL
-                GROUP BY topic_id, from_seq, kind HAVING count(*) = round.size
+                GROUP BY topic_id, from_seq, kind, size HAVING count(*) = size
             ) cut
         )
         SELECT floor.low, ARRAY(
