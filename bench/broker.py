@@ -32,8 +32,8 @@ RATE, SECONDS, PUBLISHERS = 500, 20, 8
 P99_GOAL_MS = 50.0
 
 
-def run(*, base_url: str) -> list[Row]:
-    """Measure on databases of its own beside the one that the system at `base_url` uses."""
+def run() -> list[Row]:
+    """Measure, on databases of its own."""
     with tempfile.TemporaryDirectory(prefix="bench-broker-") as folder, override_settings(BROKER_TOPOLOGY=TOPOLOGY):
         rows = [_throughput_row(), *_latency_rows(Path(folder) / "times")]
     PLOT.write_text(beside_baselines("Messages a second, beside a bare outbox loop", rows))

@@ -59,11 +59,8 @@ class _Contender:
     batches: int = BATCHES
 
 
-def run(*, base_url: str, servers: Callable[[], AbstractContextManager[Mapping[str, Server | None]]]) -> list[Row]:
-    """Every figure of every engine; for a server that this machine has not, a row without one.
-
-    `base_url` is not needed: each engine but PostgreSQL's gets a server of its own.
-    """
+def run(*, servers: Callable[[], AbstractContextManager[Mapping[str, Server | None]]]) -> list[Row]:
+    """Every figure of every engine; for a server that this machine has not, a row without one."""
     rows: list[Row] = []
     with servers() as running:
         for name, server in running.items():

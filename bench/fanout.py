@@ -72,8 +72,8 @@ class Outcome:
     growth: float  # MiB of all workers together
 
 
-def run(*, base_url: str, commands: Mapping[str, Sequence[str]]) -> list[Row]:
-    """Measure; `commands` starts each process of the platform, on `{port}`. The one at `base_url` stays idle."""
+def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Measure; `commands` starts each process of the platform, on `{port}`."""
     raise_file_limit()
     with empty_database():
         begun = time.monotonic()

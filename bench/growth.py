@@ -44,8 +44,8 @@ class _Stored:
     times: dict[str, list[float]] = field(default_factory=dict)
 
 
-def run(*, base_url: str) -> list[Row]:
-    """Rounds on a database with few messages and on one with many, both beside that of the system at `base_url`."""
+def run() -> list[Row]:
+    """Rounds on a database with few messages and on one with many."""
     with override_settings(BROKER_TOPOLOGY=TOPOLOGY), ExitStack() as open_:
         few, many = (_stored(count, open_) for count in (FEW, MANY))
         _measure(_publish, few, many, fill=False)

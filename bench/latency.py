@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
@@ -22,6 +22,9 @@ from accounts.models import User
 from catalog.commands import publish_release
 from notifications.commands import subscribe
 
+from .broker_database import current_url
+from .live_contenders import HOST
+from .own_platform import own_platform
 from .releases import drafts, make_creator
 from .report import Row, percentile, row_within
 
@@ -32,12 +35,13 @@ GOALS = {50: 60.0, 99: 250.0}  # percentile: milliseconds
 STEPS = ("commit → appended", "appended → posted", "posted → work item", "work item → claimed", "claimed → received")
 
 
-def run(*, base_url: str) -> list[Row]:
-    """Measure `PUBLISHES` publishes on the system at `base_url`, whose database is this process's own."""
+def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Measure `PUBLISHES` publishes; `commands` starts each process of the platform, on `{port}`."""
     creator, (viewer, token) = make_creator(), _viewer()
     release_ids = drafts(creator=creator, count=WARM_UP + PUBLISHES)
     subscribe(viewer_id=viewer.pk, topic="category:movies")
-    times = asyncio.run(_measure(base_url, token, creator, release_ids))[WARM_UP:]
+    with own_platform(commands, url=current_url()) as port:
+        times = asyncio.run(_measure(port, token, creator, release_ids))[WARM_UP:]
     total = [(received - committed) * 1000 for _, committed, received in times]
     return [
         *(_total_row(total, percent=percent, at_most=at_most) for percent, at_most in GOALS.items()),
@@ -60,10 +64,10 @@ def _viewer() -> tuple[User, str]:
 
 
 async def _measure(
-    base_url: str, token: str, creator: User, release_ids: Sequence[UUID]
+    port: int, token: str, creator: User, release_ids: Sequence[UUID]
 ) -> list[tuple[UUID, float, float]]:
     """(release, committed at, received at) of each publish, in seconds of the wall clock."""
-    url = base_url.replace("http", "ws", 1) + "/ws/live/"
+    url = f"ws://{HOST}:{port}/ws/live/"
     pause = random.Random(1)
     times = []
     async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}) as socket:

@@ -49,8 +49,8 @@ UVICORN = (
 )
 
 
-def run(*, base_url: str, web_command: Sequence[str]) -> list[Row]:
-    """Measure; `web_command` starts a web process of ours on `{port}`. The platform at `base_url` stays idle."""
+def run(*, web_command: Sequence[str]) -> list[Row]:
+    """Measure; `web_command` starts a web process of ours on `{port}`."""
     raise_file_limit()
     tokens = make_followers(max(CONNECTIONS))
     rows: list[Row] = []

@@ -43,8 +43,8 @@ SLOWER_AT_MOST = 0.10
 LANE = 101  # workers look at their own lanes only
 
 
-def run(*, base_url: str) -> list[Row]:
-    """Measure every channel, a receiver that fails, and a host that hangs. `base_url` is not needed."""
+def run() -> list[Row]:
+    """Measure every channel, a receiver that fails, and a host that hangs."""
     web, mail = free_port(), free_port()
     settings = {
         "OUTBOUND_ALLOW_PRIVATE": True,

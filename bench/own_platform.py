@@ -1,4 +1,4 @@
-"""All processes of the platform on a database of the benchmark's own, beside those that it was started with."""
+"""All processes of the platform, on the database that a benchmark says."""
 
 import subprocess
 import urllib.error
@@ -6,8 +6,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-
-from django.conf import settings
 
 from .broker_processes import process, wait_until
 from .live_contenders import HOST, free_port, resident_kib
@@ -18,7 +16,7 @@ STOP_SECONDS = 10.0
 @contextmanager
 def own_platform(commands: Mapping[str, Sequence[str]], *, url: str) -> Iterator[int]:
     """The processes of `commands` on the database at `url`, ready; the port of the web process."""
-    port, redis_url = free_port(), f"{settings.REDIS_URL}/1"
+    port = free_port()
     with ExitStack() as running:
         children = [
             running.enter_context(
@@ -28,8 +26,6 @@ def own_platform(commands: Mapping[str, Sequence[str]], *, url: str) -> Iterator
                     OTT_PROCESS=name,
                     OTT_PORT=str(port),
                     OTT_LOG_LEVEL="WARNING",
-                    REDIS_URL=redis_url,
-                    CELERY_BROKER_URL=redis_url,
                     CELERY_SKIP_CHECKS="1",
                 )
             )

@@ -40,7 +40,7 @@ class _Figures:
     peak_mib: float
 
 
-def run(*, base_url: str) -> list[Row]:
+def run() -> list[Row]:
     """Grow a history, rebuild it in processes of their own, and compare with the rows that were stored."""
     title = _title()
     _live_by_commands(title)

@@ -8,7 +8,7 @@ from the outbox to the socket.
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +23,12 @@ from accounts.commands import create_viewer
 from broker.processes import dying_with_parent
 from notifications.commands import post_notification
 
+from .broker_database import current_url
 from .clients import clients
 from .crowd import raise_file_limit
 from .live_audience import ALL
 from .live_contenders import HOST, free_port
+from .own_platform import own_platform
 from .people import make_followers
 from .report import Row, percentile, row_within
 
@@ -56,12 +58,13 @@ class Outcome:
     refusals: int
 
 
-def run(*, base_url: str, web_command: Sequence[str]) -> list[Row]:
-    """Measure; `web_command` starts the web process that is killed, on `{port}`. The one at `base_url` stays."""
+def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Measure; `commands` starts each process of the platform, on `{port}`, and another web process to be killed."""
     raise_file_limit()
     tokens = make_followers(CLIENTS)
     cookie = _signed_in()
-    outcomes = [_measure(base_url, web_command, tokens, cookie) for _ in range(RUNS)]
+    with own_platform(commands, url=current_url()) as port:
+        outcomes = [_measure(port, commands["web"], tokens, cookie) for _ in range(RUNS)]
     return _rows(outcomes)
 
 
@@ -90,8 +93,8 @@ def _rows(outcomes: Sequence[Outcome]) -> list[Row]:
     ]
 
 
-def _measure(base_url: str, web_command: Sequence[str], tokens: Sequence[str], cookie: str) -> Outcome:
-    doomed_port, port = free_port(), int(base_url.rpartition(":")[2])
+def _measure(port: int, web_command: Sequence[str], tokens: Sequence[str], cookie: str) -> Outcome:
+    doomed_port = free_port()
     plan = {"tokens": list(tokens), "expected": NOTIFICATIONS}
     with (
         _web_process(web_command, doomed_port) as doomed,
@@ -99,7 +102,7 @@ def _measure(base_url: str, web_command: Sequence[str], tokens: Sequence[str], c
     ):
         crowd.hear("ready", START_SECONDS)
         poster = Thread(target=_post_all)
-        with _asking_for_pages(base_url, cookie) as pages:
+        with _asking_for_pages(f"http://{HOST}:{port}", cookie) as pages:
             poster.start()
             doomed.kill()
             killed = time.monotonic()

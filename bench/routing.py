@@ -33,8 +33,8 @@ SHAPES = {
 }
 
 
-def run(*, base_url: str) -> list[Row]:
-    """Measure microseconds a message, in interleaved rounds; `base_url` is not needed."""
+def run() -> list[Row]:
+    """Measure microseconds a message, in interleaved rounds."""
     few, many = _Case(BINDINGS), _Case(MANY_BINDINGS)
     rounds = []
     for _ in range(ROUNDS):

@@ -24,7 +24,7 @@ POLL_SECONDS = 0.05
 INHERITED = ("PATH", "HOME", "LANG")
 
 
-def run(*, command: Sequence[str], base_url: str) -> list[Row]:
+def run(*, command: Sequence[str]) -> list[Row]:
     """Measure `command`, which must run the platform in the foreground, in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="bench-start-"))
     folder.chmod(0o711)  # the servers' user passes through it

@@ -5,12 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bench import broker, engines, fanout, growth, inbox, latency, live, outbound, projection, reconnect, routing, start
 from bench.report import Row, as_json, as_table
-from ott.embedded.ports import LOOPBACK
 from ott.embedded.processes import COMMANDS, UP
 from ott.engine_servers import engine_servers
 
@@ -20,11 +18,11 @@ SCENARIOS: Mapping[str, Callable[..., list[Row]]] = {
     "engines": partial(engines.run, servers=engine_servers),
     "fanout": partial(fanout.run, commands=COMMANDS),
     "inbox": inbox.run,
-    "latency": latency.run,
+    "latency": partial(latency.run, commands=COMMANDS),
     "live": partial(live.run, web_command=COMMANDS["web"]),
     "outbound": outbound.run,
     "projection": projection.run,
-    "reconnect": partial(reconnect.run, web_command=COMMANDS["web"]),
+    "reconnect": partial(reconnect.run, commands=COMMANDS),
     "routing": routing.run,
     "start": partial(start.run, command=UP),
 }
@@ -32,7 +30,7 @@ RESULTS = Path("bench/results")
 
 
 class Command(BaseCommand):
-    """Runs benchmarks on a system of their own, in a temporary folder."""
+    """Runs benchmarks on servers of their own, in a temporary folder; those that need it start the platform."""
 
     help = __doc__
 
@@ -44,7 +42,7 @@ class Command(BaseCommand):
         chosen = list(SCENARIOS) if options["scenario"] == "all" else [options["scenario"]]
         rows: list[Row] = []
         for name in chosen:
-            measured = SCENARIOS[name](base_url=f"http://{LOOPBACK}:{settings.OTT_PORT}")
+            measured = SCENARIOS[name]()
             self._keep(name, measured)
             rows += measured
         self.stdout.write(as_table(rows))
