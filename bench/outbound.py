@@ -1,7 +1,7 @@
 """Outbound deliveries against bare asynchronous clients: the same library, concurrency and receiver, no database.
 
-Ours claims, signs or encrypts, sends and settles; a bare client signs or encrypts and sends. Our deliveries lie in a
-lane of this benchmark's own, so that the platform's workers leave them alone. Receivers are processes of their own.
+Ours claims, signs or encrypts, sends and settles; a bare client signs or encrypts and sends. Receivers are processes of
+their own.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ COUNT = {Channel.WEBHOOK: 2000, Channel.MAIL: 600, Channel.WEB_PUSH: 1000}
 HUNG = 100  # deliveries to a host that hangs, beside those to one that does not
 AT_LEAST = 0.5
 SLOWER_AT_MOST = 0.10
-LANE = 101  # workers look at their own lanes only
+LANE = 101
 
 
 def run() -> list[Row]:
