@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 SERVERS := $(RUN) -m ott.embedded exec --
-PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help up test soak bench lint style types screenshots lock
@@ -15,9 +14,9 @@ help: ## This list
 up: $(VENV)/.runtime ## Run everything on http://127.0.0.1:8000 (OTT_PORT, OTT_DATA_DIR); Ctrl-C stops it
 	@exec $(RUN) -m ott.embedded up --with-parent
 
-test: style ## Check and test everything, on temporary servers, in several processes
+test: style ## Check and test everything, on temporary servers, in two processes
 	@$(MAKE) --no-print-directory types >$(VENV)/types.log 2>&1 & types=$$!; \
-	$(SERVERS) $(VENV)/bin/pytest -n $(PROCESSES); tests=$$?; \
+	$(SERVERS) $(VENV)/bin/pytest -n 2 --dist worksteal; tests=$$?; \
 	wait $$types; types=$$?; cat $(VENV)/types.log; exit $$((tests | types))
 
 soak: $(VENV)/.dev ## The long runs: more random cases, more kills

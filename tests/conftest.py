@@ -29,7 +29,6 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "ott.settings"
 django.setup()
 
 from tests.support.emptying import use_after_transactional_tests  # noqa: E402 - it needs Django
-from tests.support.sharing import ByWhatTheyShare, in_order  # noqa: E402
 
 use_after_transactional_tests()
 
@@ -71,10 +70,6 @@ class SeveralProcesses:
         """Let each process set up Django for itself: pytest-django would do it before that has servers of its own."""
         del os.environ["DJANGO_SETTINGS_MODULE"]
 
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Say who gets which tests."""
-        return ByWhatTheyShare(config, log)
-
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Count once: every process has collected the same."""
         if not self._is_counted:
@@ -94,12 +89,6 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and config.pluginmanager.hasplugin("dsession"):
         config.pluginmanager.register(SeveralProcesses(terminal))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes long first."""
-    items[:] = in_order(items)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
