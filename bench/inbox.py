@@ -24,6 +24,7 @@ from notifications.models import Kind, Notification, Topic
 from notifications.queries import inbox, unread_count
 
 from .broker_database import empty_database, use
+from .broker_processes import spare_collections
 from .population import copies, make_viewers, next_id, settle_tables
 from .report import Row, percentile, row_within
 
@@ -48,6 +49,7 @@ def run() -> list[Row]:
             started = time.perf_counter()
             people[viewers] = (name, _fill(viewers))
             print(f"{viewers} viewers made in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        spare_collections()
         times: dict[tuple[int, str], list[list[float]]] = {}
         for _ in range(ROUNDS):
             for viewers, (name, measured) in people.items():

@@ -64,6 +64,7 @@ def make_viewers(count: int) -> range:
 
 
 def settle_tables() -> None:
-    """What autovacuum would have done by the time that there is so much."""
+    """What autovacuum and the checkpointer would have done by the time that there is so much."""
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
+        cursor.execute("CHECKPOINT")

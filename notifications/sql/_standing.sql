@@ -11,7 +11,7 @@
     FROM (
         SELECT p.revision, jsonb_object_agg(s.name, p.seq) AS positions, bool_or(p.seq <= s.read_seq) AS is_marked
         FROM (SELECT * FROM notifications_posting WHERE notification_id = n.id OFFSET 0) p  -- a fence, as in inbox.sql
-        JOIN interests s ON s.topic_id = p.topic_id
+        CROSS JOIN LATERAL (SELECT * FROM interests WHERE topic_id = p.topic_id OFFSET 0) s  -- no hash table for each
         WHERE /* sees(n, p, s) */
         GROUP BY p.revision
         ORDER BY p.revision DESC

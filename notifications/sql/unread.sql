@@ -1,6 +1,6 @@
 -- How many notifications the viewer has not read, counted up to `limit`.
--- Each is counted at one posting: of its newest visible revision, the one in the last topic. So nothing has to be
--- sorted or made distinct, and the scan ends at the limit.
+-- Each is counted at one posting: of its newest visible revision, the one in the first topic, in the order in which
+-- topics are scanned. So nothing has to be sorted or made distinct, and the scan ends at the limit.
 WITH /* mine() */
 SELECT count(*) FROM (
     (SELECT
@@ -32,11 +32,8 @@ SELECT count(*) FROM (
               AND topic_id = ANY (ARRAY(SELECT topic_id FROM interests))
             OFFSET 0
         ) other
-        JOIN interests via ON via.topic_id = other.topic_id
-        WHERE (
-            (other.revision, other.topic_id) > (p.revision, p.topic_id)
-            OR (other.revision = p.revision AND other.seq <= via.read_seq)
-        )
+        CROSS JOIN LATERAL (SELECT * FROM interests WHERE topic_id = other.topic_id OFFSET 0) via
+        WHERE (other.revision > p.revision OR other.topic_id < p.topic_id OR other.seq <= via.read_seq)
         AND /* sees(n, other, via) */
         OFFSET 0
     ))
