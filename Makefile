@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 SERVERS := $(RUN) -m ott.embedded exec --
+# Whatever is said outside: each of the many processes would compile every module anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help up test soak bench lint style types screenshots lock

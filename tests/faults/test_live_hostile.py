@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Barrier
 
 import pytest
 from django.conf import settings
@@ -155,11 +156,13 @@ def test_a_gateway_killed_under_many_clients_is_made_up_for_by_another_each_noti
     first, second = (LiveServer(environment).wait_until_ready() for _ in range(2))
     expected = [str(number) for number in range(20)]
     crowd = range(settings.LIVE_MAX_PER_VIEWER)
+    all_are_live = Barrier(len(crowd) + 1)
 
     def listen_through_the_kill(_: int) -> list[str]:
         heard: list[str] = []
         with Client(first, viewer, additional_headers=headers) as client:
             client.resume(page.epoch, page.positions)
+            all_are_live.wait(30)
             with suppress(ConnectionClosed):
                 while True:
                     heard += client.titles(1, within=20)
@@ -172,6 +175,7 @@ def test_a_gateway_killed_under_many_clients_is_made_up_for_by_another_each_noti
     try:
         with ThreadPoolExecutor(len(crowd)) as pool:
             listening = [pool.submit(listen_through_the_kill, number) for number in crowd]
+            all_are_live.wait(30)
             for title in expected:
                 push(post(title))
                 if title == "10":
