@@ -13,10 +13,9 @@ LOOK_SECONDS = 30.0  # for so long the monotonic clock carries on what the datab
 
 @dataclass(slots=True)
 class _Look:
-    """What the database said, and when that was on the monotonic clock; threads that look at once write the same."""
+    """What the database said, and when that was on the monotonic clock: one tuple, as threads read it meanwhile."""
 
-    ticks: float = float("-inf")
-    seconds: float = 0.0
+    seconds_at_ticks: tuple[float, float] = (0.0, float("-inf"))
 
 
 _last = _Look()
@@ -24,11 +23,12 @@ _last = _Look()
 
 def now() -> datetime:
     """The database's time, read from it now and then and carried on by the monotonic clock in between."""
-    if time.monotonic() - _last.ticks > LOOK_SECONDS:
+    seconds, ticks = _last.seconds_at_ticks
+    if time.monotonic() - ticks > LOOK_SECONDS:
         with connection.cursor() as cursor:
             cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
-            _last.seconds, _last.ticks = cursor.fetchone()[0], time.monotonic()
-    return datetime.fromtimestamp(_last.seconds + time.monotonic() - _last.ticks, UTC)
+            seconds, ticks = _last.seconds_at_ticks = cursor.fetchone()[0], time.monotonic()
+    return datetime.fromtimestamp(seconds + time.monotonic() - ticks, UTC)
 
 
 def has_expired(message: Message) -> bool:

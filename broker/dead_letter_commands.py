@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from . import audit, schemas
 from .dead_letter_filter import Filter
 from .dead_letters import UNREADABLE
+from .envelope import encode
 from .errors import InvalidMessage
 from .formats import for_handler
 from .messages import Message, from_body
@@ -71,5 +72,6 @@ def _checked(body: Mapping[str, Any], letter: DeadLetter) -> Message:
         raise InvalidMessage("id", f"must stay {letter.message_id}")
     if message.position != letter.position:
         raise InvalidMessage("position", f"must stay {letter.position}")
+    encode(message)  # which looks at the envelope
     schemas.validate(for_handler(message))
     return message

@@ -160,20 +160,40 @@ def _from_base64(text: str) -> bytes:
     return b64decode(text, validate=True)
 
 
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() is None:
+        raise ValueError("it has no time zone")
+    return moment
+
+
+def are_headers(given: Any) -> bool:
+    """Whether these can be a message's headers: text, whole numbers and truth values by name."""
+    if not isinstance(given, dict):
+        return False
+    return all(isinstance(name, str) and isinstance(value, str | int) for name, value in given.items())
+
+
+def _headers(given: Any) -> dict[str, HeaderValue]:
+    if not are_headers(given):
+        raise ValueError("headers are text, whole numbers and truth values by name")
+    return dict(given)
+
+
 # How each attribute is read, and into which field.
 _READERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "id": ("id", UUID),
     "type": ("type", str),
     "source": ("source", str),
     "subject": ("subject", str),
-    "time": ("time", datetime.fromisoformat),
+    "time": ("time", _moment),
     "schemaversion": ("version", int),
     "partitionkey": ("key", str),
     "exchange": ("exchange", str),
     "routingkey": ("routing_key", str),
-    "headers": ("headers", dict),
+    "headers": ("headers", _headers),
     "priority": ("priority", int),
-    "expirytime": ("expires_at", datetime.fromisoformat),
+    "expirytime": ("expires_at", _moment),
     "correlationid": ("correlation_id", UUID),
     "causationid": ("causation_id", UUID),
     "traceparent": ("traceparent", str),

@@ -21,7 +21,7 @@ from . import dead_letters, hints, leases, log_state, placement, wake, work
 from .arrays import array
 from .current import current_topology
 from .errors import InvalidMessage, LeaseLost, LogCutShort
-from .messages import REQUIRED, HeaderValue, Message, from_text
+from .messages import REQUIRED, HeaderValue, Message, are_headers, from_text
 from .models import DeadLetter
 from .routing import partition_for, route
 from .shapes import exchanges_to_plain_streams, shape, steps_by_place
@@ -223,7 +223,7 @@ def _next_batch(generation: int) -> _Batch:
             break
         counter += stored is None
         named = json.loads(headers) if headers else {}
-        is_plain = not text and isinstance(named, dict)
+        is_plain = not text and are_headers(named)
         address = _Address(exchange, routing_key, key, named) if is_plain else None
         position = counter if stored is None else stored
         waiting.append(_Waiting(id=id_, position=position, stored=stored, address=address, text=text))

@@ -160,6 +160,9 @@ def test_an_edited_message_is_what_goes_back() -> None:
         ({"id": "b9b6a4ae-0000-4000-8000-000000000000"}, "id: must stay"),
         ({"position": 99}, "position: must stay 1"),
         ({"time": "soon"}, "time: cannot be read"),
+        ({"expirytime": "2026-12-01T00:00:00"}, "expirytime: cannot be read: it has no time zone"),
+        ({"headers": {"urgency": ["high"]}}, "headers: cannot be read: headers are text"),
+        ({"partitionkey": "k" * 256}, "key: is longer than 255 bytes"),
         ({"type": "sample.unheard"}, "type: no schema is registered"),
     ],
 )

@@ -290,7 +290,9 @@ def test_an_unroutable_message_becomes_one_dead_letter() -> None:
 
 
 @pytest.mark.parametrize("change", [{"exchange": "strict", "routing_key": "sample.noted"}, {}], ids=["unread", "read"])
-@pytest.mark.parametrize("wrong", [{"id": None}, {"headers": ["none"]}], ids=["id", "headers"])
+@pytest.mark.parametrize(
+    "wrong", [{"id": None}, {"headers": ["none"]}, {"headers": {"none": ["x"]}}], ids=["id", "headers", "header"]
+)
 def test_a_body_that_nobody_can_read_becomes_a_dead_letter_and_the_rest_goes_on(
     change: dict[str, str], wrong: dict[str, Any]
 ) -> None:
