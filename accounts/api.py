@@ -13,7 +13,15 @@ from .auth import auth
 from .idempotency import idempotent
 from .problems import DatabaseAway, NotSignedIn, Problem
 
-__all__ = ["Problem", "ProblemDetail", "auth", "idempotent", "problem_response", "register_problem_handlers"]
+__all__ = [
+    "NOT_YOURS",
+    "Problem",
+    "ProblemDetail",
+    "auth",
+    "idempotent",
+    "problem_response",
+    "register_problem_handlers",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +35,9 @@ class ProblemDetail(Schema):
     title: str
     status: int
     detail: str
+
+
+NOT_YOURS = {401: ProblemDetail, 403: ProblemDetail}  # what is a viewer's own answers so to others
 
 
 class InvalidRequest(Problem):

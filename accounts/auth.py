@@ -6,7 +6,7 @@ from ninja.utils import check_csrf
 
 from .commands import touch_api_token
 from .models import ApiToken, User
-from .problems import CsrfFailed
+from .problems import CsrfFailed, StudioTokenRefused
 from .queries import user_for_token
 
 
@@ -38,4 +38,16 @@ class BearerToken(HttpBearer):
         return found
 
 
+class PersonalToken(BearerToken):
+    """A token that speaks for its user in everything, not in a studio's name alone."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
+        """Raises `StudioTokenRefused` for one that is for a studio."""
+        found = super().authenticate(request, token)
+        if found is not None and found.studio_slug:
+            raise StudioTokenRefused
+        return found
+
+
 auth = [SessionCookie(), BearerToken()]
+personal_auth = [SessionCookie(), PersonalToken()]  # for what is a viewer's own

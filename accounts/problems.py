@@ -42,6 +42,14 @@ class NotSignedIn(Problem):
     title = "Sign in, or send a valid bearer token"
 
 
+class StudioTokenRefused(Problem):
+    """A token that is for one studio was used for what is its owner's own."""
+
+    status = 403
+    slug = "studio-token"
+    title = "This token is for a studio alone: make one of your own for this"
+
+
 class CsrfFailed(Problem):
     """A write with a session cookie came without its CSRF token."""
 

@@ -6,7 +6,8 @@ from typing import Annotated, cast
 from django.http import HttpRequest
 from ninja import Path, Query, Router, Status
 
-from accounts.api import ProblemDetail, idempotent
+from accounts.api import NOT_YOURS, ProblemDetail, idempotent
+from accounts.auth import personal_auth
 from accounts.models import User
 
 from . import commands, queries, read_commands
@@ -19,27 +20,32 @@ from .api_schemas import (
     ReadOut,
     ReasonOut,
     SubscriptionOut,
+    TooManyFollowed,
     TopicGroupOut,
     UnknownKinds,
     UnknownNotification,
     UnknownTopic,
     UnusableMute,
 )
-from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed
+from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed, TooManyTopics
 from .models import Subscription
 from .queries import ReadNews
 
-router = Router(tags=["Notifications"])
-REFUSALS = {401: ProblemDetail, 422: ProblemDetail}
+router = Router(tags=["Notifications"], auth=personal_auth)
+REFUSALS = {**NOT_YOURS, 422: ProblemDetail}
 
 
-@router.get("/topics", response={200: list[TopicGroupOut], 401: ProblemDetail}, summary="List topics")
+@router.get("/topics", response={200: list[TopicGroupOut], **NOT_YOURS}, summary="List topics")
 def list_topics(request: HttpRequest) -> list[queries.TopicGroup]:
     """Categories, studios and the titles that you follow, each with whether you are subscribed and to which kinds."""
     return queries.topics_for(_viewer_id(request))
 
 
-@router.get("/subscriptions", response={200: list[SubscriptionOut], 401: ProblemDetail}, summary="List subscriptions")
+@router.get(
+    "/subscriptions",
+    response={200: list[SubscriptionOut], **NOT_YOURS},
+    summary="List subscriptions",
+)
 def list_subscriptions(request: HttpRequest) -> list[SubscriptionOut]:
     """What you follow now."""
     followed = queries.subscriptions_of(viewer_id=_viewer_id(request))
@@ -49,7 +55,9 @@ def list_subscriptions(request: HttpRequest) -> list[SubscriptionOut]:
     ]
 
 
-@router.put("/subscriptions/{topic}", response={200: SubscriptionOut, **REFUSALS}, summary="Subscribe")
+@router.put(
+    "/subscriptions/{topic}", response={200: SubscriptionOut, 409: ProblemDetail, **REFUSALS}, summary="Subscribe"
+)
 @idempotent
 def put_subscription(request: HttpRequest, topic: str, body: KindsIn | None = None) -> Status[SubscriptionOut]:
     """Follow a topic from its next posting on, for all kinds or those given. The same again changes nothing."""
@@ -60,10 +68,12 @@ def put_subscription(request: HttpRequest, topic: str, body: KindsIn | None = No
         raise UnknownTopic(str(error)) from error
     except InvalidKinds as error:
         raise UnknownKinds(str(error)) from error
+    except TooManyTopics as error:
+        raise TooManyFollowed(str(error)) from error
     return Status(200, _told(topic, made))
 
 
-@router.delete("/subscriptions/{topic}", response={204: None, 401: ProblemDetail}, summary="Unsubscribe")
+@router.delete("/subscriptions/{topic}", response={204: None, **NOT_YOURS}, summary="Unsubscribe")
 @idempotent
 def delete_subscription(request: HttpRequest, topic: str) -> Status[None]:
     """Stop following a topic; what was posted so far stays in your inbox. Again is fine."""

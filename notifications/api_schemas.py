@@ -19,6 +19,14 @@ class UnknownTopic(Problem):
     title = "There can be no such topic"
 
 
+class TooManyFollowed(Problem):
+    """So many topics are followed already that there is no room for another."""
+
+    status = 409
+    slug = "too-many-topics"
+    title = "You follow as many topics as one can"
+
+
 class UnknownKinds(Problem):
     """The kinds wanted are none, or not all known."""
 

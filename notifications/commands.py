@@ -15,7 +15,7 @@ from broker.messages import Message
 from broker.outbox import publish
 
 from . import retention
-from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed
+from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed, TooManyTopics
 from .events import notification_posted
 from .given_topics import check_topics, viewer_of
 from .live import push
@@ -23,6 +23,7 @@ from .models import STANDING_TOPICS, Kind, Notification, Posting, Subscription, 
 from .windows import Windows, next_turn, open_regions
 
 MAX_TOPIC_LENGTH = 160
+MOST_FOLLOWED = 500  # topics of one viewer: what a client holds of them fits into a frame
 CARD_TEXT = ("kind", "title", "body", "url", "image", "studio")
 AUDIENCE = ("maturity", "languages", "regions", "expires_at")  # what says for whom a notification is
 _CHOOSABLE = re.compile(r"(category|studio|title):[a-z0-9]+(?:[-_][a-z0-9]+)*")
@@ -57,12 +58,15 @@ def subscribe(*, viewer_id: int, topic: str, kinds: Iterable[str] | None = None)
     """Follow `topic` from its next posting on, for `kinds` (all by default).
 
     Again with the same kinds changes nothing; with others, the new kinds hold from the next posting on. Raises
-    `InvalidTopic` and `InvalidKinds`.
+    `InvalidTopic`, `InvalidKinds` and `TooManyTopics`.
     """
     wanted = _checked_kinds(kinds)
     row = _locked_topic(topic)
-    present = Subscription.objects.filter(viewer_id=viewer_id, topic=row, until_seq__isnull=True).first()
+    followed = Subscription.objects.filter(viewer_id=viewer_id, until_seq__isnull=True)
+    present = followed.filter(topic=row).first()
     if present is None:
+        if followed.count() >= MOST_FOLLOWED:
+            raise TooManyTopics
         present = Subscription(viewer_id=viewer_id, topic=row)
     elif present.kinds == wanted:
         return present

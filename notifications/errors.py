@@ -19,6 +19,13 @@ class InvalidKinds(NotificationsError):
         super().__init__(self.__doc__)
 
 
+class TooManyTopics(NotificationsError):
+    """A viewer follows 500 topics at most: unsubscribe from one first."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 class InvalidMute(NotificationsError):
     """A topic is muted until a moment in the future, with a time zone."""
 

@@ -11,9 +11,9 @@ from accounts.clock import database_now
 from accounts.models import User
 
 from . import sql
+from .forms import is_id
 from .models import KIDS_MAX_MATURITY, Kind, Notification
 from .outbound.models import Channel, Delivery, Endpoint
-from .queries import MAX_ID
 
 DAY_AND_TIME = "j F Y, H:i:s"
 
@@ -196,7 +196,7 @@ def _at(moment: datetime) -> str:
 def find_notification(*, text: str) -> Notification | None:
     """By its id, by what it tells of (`release:<uuid>`), or the newest whose title says so."""
     cleaned = text.strip()
-    if cleaned.isascii() and cleaned.isdecimal() and int(cleaned) <= MAX_ID:
+    if is_id(cleaned):
         return Notification.objects.filter(pk=int(cleaned)).first()
     by_subject = Notification.objects.filter(subject=cleaned).first()
     return by_subject or Notification.objects.filter(title__icontains=cleaned).order_by("-pk").first()

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from .models import Kind
+from .queries import MAX_ID
 
 MUTES = [(1, "1 hour"), (8, "8 hours"), (24, "1 day"), (168, "1 week")]  # for how many hours a topic can be muted
 
@@ -24,6 +25,11 @@ class MuteForm(forms.Form):
     hours = forms.TypedChoiceField(choices=[(0, "Unmute"), *MUTES], coerce=int)
 
 
+def is_id(text: str) -> bool:
+    """Whether it is a whole number that the database can hold."""
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID)) and int(text) <= MAX_ID
+
+
 class IdsField(forms.Field):
     """Whole numbers, any number of them."""
 
@@ -31,7 +37,7 @@ class IdsField(forms.Field):
 
     def to_python(self, value: Any) -> list[int]:
         """Raises `ValidationError` for anything else."""
-        if not all(str(one).isascii() and str(one).isdecimal() for one in value or ()):
+        if not all(is_id(str(one)) for one in value or ()):
             raise forms.ValidationError("Ids are whole numbers.")
         return [int(one) for one in value or ()]
 

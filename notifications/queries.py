@@ -161,7 +161,9 @@ def by_topic(reasons: Iterable[Reason]) -> list[Reason]:
 def topics_for(viewer_id: int) -> list[TopicGroup]:
     """Categories and studios, and the titles that the viewer follows, each with what they chose."""
     followed = subscriptions_of(viewer_id=viewer_id)
-    shown = Topic.objects.filter(Q(name__startswith="category:") | Q(name__startswith="studio:") | Q(name__in=followed))
+    # One that nothing was posted to may be a name that somebody made up.
+    is_used = Q(head__gt=0) & (Q(name__startswith="category:") | Q(name__startswith="studio:"))
+    shown = Topic.objects.filter(is_used | Q(name__in=followed))
     labels = STANDING_TOPICS | dict(shown.order_by("label").values_list("name", "label"))
     groups = [TopicGroup(prefix, label, []) for prefix, label in GROUPS.items()]
     for name, label in labels.items():

@@ -14,7 +14,7 @@ from accounts.requests import SignedInRequest
 
 from . import commands, queries, read_commands
 from .errors import NotificationsError
-from .forms import MUTES, FollowForm, IdsForm, MuteForm, ReadForm
+from .forms import MUTES, FollowForm, IdsForm, MuteForm, ReadForm, is_id
 from .given_topics import is_given
 from .models import Kind
 from .queries import InboxEntry, InboxPage, TopicChoice
@@ -39,7 +39,7 @@ def bell(request: SignedInRequest) -> HttpResponse:
 def inbox(request: SignedInRequest) -> HttpResponse:
     """All notifications, page by page."""
     before = request.GET.get("before", "")
-    page = queries.inbox(viewer_id=request.user.pk, before=int(before) if before.isdecimal() else None)
+    page = queries.inbox(viewer_id=request.user.pk, before=int(before) if is_id(before) else None)
     template = "notifications/page.html" if request.htmx else "notifications/inbox.html"
     return render(request, template, _page_context(request, page))
 

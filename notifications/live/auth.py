@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
 
-from accounts.models import User
+from accounts.models import ApiToken, User
 from accounts.queries import users_for_tokens
 
 from .connection import Identity
@@ -55,10 +55,16 @@ def identify_all(shown: Sequence[Credentials]) -> list[Identity | Exception | No
     for one in shown:
         token = tokens.get(one.bearer)
         if one.bearer:
-            identities.append(Identity(token.user_id, credential(token.user), token_id=token.pk) if token else None)
+            identities.append(_behind_token(token) if token else None)
         else:
             identities.append(_behind_session(one.session_key) if one.session_key else None)
     return identities
+
+
+def _behind_token(token: ApiToken) -> Identity | None:
+    if token.studio_slug:  # it speaks for the studio, not for the one who made it
+        return None
+    return Identity(token.user_id, credential(token.user), token_id=token.pk)
 
 
 def _behind_session(key: str) -> Identity | None:

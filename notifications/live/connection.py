@@ -134,8 +134,10 @@ class Connection:
             self._wait(outgoing, cost)
 
     def owe(self, answer: Outgoing) -> None:
-        """Send the answer to a resume: `LIVE_MAX_MISSING` bounds that already."""
-        if self._waiting is not None or self._closing is not None or not self._outlet.write(answer):
+        """Send the answer to a resume, which `LIVE_MAX_MISSING` bounds; who asks again and reads nothing is closed."""
+        if self._waiting is not None:
+            self.close(Close.TRY_AGAIN, "slow")
+        elif self._closing is not None or not self._outlet.write(answer):
             self._wait(answer, 0)
 
     def _wait(self, outgoing: Outgoing, cost: int) -> None:

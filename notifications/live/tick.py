@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection as database
 
 from notifications import sql
-from notifications.queries import read_news
+from notifications.resume_queries import read_news_of
 
 from .connection import Connection
 from .healing import GRACE_SECONDS, heal
@@ -21,6 +21,7 @@ from .protocol import Close
 from .threads import in_thread
 
 RETRY_SECONDS = 0.5
+READERS_AT_ONCE = 64
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +83,14 @@ async def tick(hub: Hub) -> None:
         return
     stale_readers = {c.identity.viewer_id for c in connections if _check(hub, c, facts)}
     await _heal_heads(hub, facts.heads)
-    for viewer_id in stale_readers:
-        hub.tell_read(viewer_id, await in_thread(read_news, viewer_id=viewer_id))
+    await _tell_read(hub, sorted(stale_readers))
+
+
+async def _tell_read(hub: Hub, viewer_ids: Sequence[int]) -> None:
+    for start in range(0, len(viewer_ids), READERS_AT_ONCE):
+        some = viewer_ids[start : start + READERS_AT_ONCE]
+        for viewer_id, news in zip(some, await in_thread(read_news_of, viewer_ids=some), strict=True):
+            hub.tell_read(viewer_id, news)
 
 
 async def check_viewer(hub: Hub, viewer_id: int) -> None:

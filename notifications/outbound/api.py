@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from ninja import Router, Schema, Status
 from pydantic import Field
 
-from accounts.api import ProblemDetail, idempotent
+from accounts.api import NOT_YOURS, ProblemDetail, idempotent
+from accounts.auth import personal_auth
 from accounts.models import User
 
 from . import endpoints, queries
@@ -15,8 +16,8 @@ from .addresses import MAX_URL
 from .models import Endpoint
 from .web_push.keys import public_key
 
-router = Router(tags=["Channels"])
-REFUSALS = {401: ProblemDetail, 404: ProblemDetail, 409: ProblemDetail, 422: ProblemDetail}
+router = Router(tags=["Channels"], auth=personal_auth)
+REFUSALS = {**NOT_YOURS, 404: ProblemDetail, 409: ProblemDetail, 422: ProblemDetail}
 
 
 class EndpointOut(Schema):
@@ -76,7 +77,7 @@ class WebhookIn(Schema):
     label: str = Field(default="", max_length=120)
 
 
-@router.get("/channels", response={200: ChannelsOut, 401: ProblemDetail}, summary="List channels")
+@router.get("/channels", response={200: ChannelsOut, **NOT_YOURS}, summary="List channels")
 def list_channels(request: HttpRequest) -> ChannelsOut:
     """Where you are told besides this site."""
     found = queries.endpoints_of(viewer_id=_viewer_id(request))
@@ -127,7 +128,11 @@ def put_endpoint(request: HttpRequest, endpoint_id: int, body: SwitchIn) -> Stat
     return Status(200, endpoints.switch(viewer_id=_viewer_id(request), endpoint_id=endpoint_id, on=body.on))
 
 
-@router.delete("/channels/{endpoint_id}", response={204: None, 401: ProblemDetail}, summary="Remove an endpoint")
+@router.delete(
+    "/channels/{endpoint_id}",
+    response={204: None, **NOT_YOURS},
+    summary="Remove an endpoint",
+)
 @idempotent
 def delete_endpoint(request: HttpRequest, endpoint_id: int) -> Status[None]:
     """Again is fine."""

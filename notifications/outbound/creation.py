@@ -28,12 +28,12 @@ def plan(*, notification_id: int, cause: Message | None = None) -> int:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(sql.load("shards"), {"notification": notification_id, "size": SHARD})
-        starts = [viewer_id for (viewer_id,) in cursor.fetchall()]
-    for first, last in pairwise([*starts, END]):
-        if first < last:
-            message = deliveries_wanted(notification, first=first, last=last)
-            publish(message.caused_by(cause) if cause else message)
-    return len(starts)
+        bounds = [viewer_id for (viewer_id,) in cursor.fetchall()]
+    shards = [(first, last) for first, last in pairwise(bounds) if first < last]
+    for first, last in shards:
+        message = deliveries_wanted(notification, first=first, last=last)
+        publish(message.caused_by(cause) if cause else message)
+    return len(shards)
 
 
 @transaction.atomic

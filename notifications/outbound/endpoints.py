@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.clock import database_now
+from accounts.commands import lock_profile
 from accounts.problems import Problem
 
 from .addresses import ForbiddenAddress, InvalidUrl, checked_url
@@ -151,6 +152,7 @@ def _host_of(address: str) -> str:
 
 
 def _check_room(viewer_id: int, channel: Channel, address: str) -> None:
+    lock_profile(user_id=viewer_id)  # so that two that come at once are counted one after the other
     others = Endpoint.objects.filter(viewer_id=viewer_id, channel=channel).exclude(address=address)
     if others.count() >= MOST_PER_CHANNEL:
         raise TooManyEndpoints

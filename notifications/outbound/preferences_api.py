@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from ninja import Router, Schema, Status
 from pydantic import Field
 
-from accounts.api import ProblemDetail, idempotent
+from accounts.api import NOT_YOURS, ProblemDetail, idempotent
+from accounts.auth import personal_auth
 from accounts.commands import update_profile
 from accounts.models import User, ViewerProfile
 from notifications.models import Kind
@@ -17,8 +18,8 @@ from notifications.models import Kind
 from .models import Channel, Digest
 from .preferences import MOST_A_DAY, MOST_MINUTES, Preferences, preferences_of, save_preferences
 
-router = Router(tags=["Preferences"])
-REFUSALS = {401: ProblemDetail, 422: ProblemDetail}
+router = Router(tags=["Preferences"], auth=personal_auth)
+REFUSALS = {**NOT_YOURS, 422: ProblemDetail}
 Cap = Annotated[int, Field(ge=1, le=MOST_A_DAY)]
 
 
@@ -51,7 +52,7 @@ class PreferencesDocument(Schema):
 
 @router.get(
     "/preferences",
-    response={200: PreferencesDocument, 401: ProblemDetail},
+    response={200: PreferencesDocument, **NOT_YOURS},
     summary="Read preferences",
 )
 def get_preferences(request: HttpRequest) -> PreferencesDocument:

@@ -7,14 +7,15 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from accounts.api import ProblemDetail, idempotent
+from accounts.api import NOT_YOURS, ProblemDetail, idempotent
+from accounts.auth import personal_auth
 from accounts.models import User
 
 from . import commands, queries
 from .models import Reminder
 
-router = Router(tags=["Notifications"])
-REFUSALS = {401: ProblemDetail, 404: ProblemDetail, 409: ProblemDetail, 422: ProblemDetail}
+router = Router(tags=["Notifications"], auth=personal_auth)
+REFUSALS = {**NOT_YOURS, 404: ProblemDetail, 409: ProblemDetail, 422: ProblemDetail}
 
 
 class ReminderOut(Schema):
@@ -26,7 +27,7 @@ class ReminderOut(Schema):
     starts_at: datetime
 
 
-@router.get("/reminders", response={200: list[ReminderOut], 401: ProblemDetail}, summary="List reminders")
+@router.get("/reminders", response={200: list[ReminderOut], **NOT_YOURS}, summary="List reminders")
 def list_reminders(request: HttpRequest) -> list[ReminderOut]:
     """What you wait for, the nearest first."""
     return [_told(reminder) for reminder in queries.reminders_of(viewer_id=_viewer_id(request))]
@@ -39,7 +40,11 @@ def put_reminder(request: HttpRequest, release_id: UUID) -> Status[ReminderOut]:
     return Status(200, _told(commands.remind(viewer_id=_viewer_id(request), release_id=release_id)))
 
 
-@router.delete("/reminders/{release_id}", response={204: None, 401: ProblemDetail}, summary="Take a reminder back")
+@router.delete(
+    "/reminders/{release_id}",
+    response={204: None, **NOT_YOURS},
+    summary="Take a reminder back",
+)
 @idempotent
 def delete_reminder(request: HttpRequest, release_id: UUID) -> Status[None]:
     """Not be reminded. Again is fine."""

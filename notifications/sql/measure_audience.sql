@@ -1,9 +1,9 @@
--- Counts whom a notification was for, at its newest revision: who follows one of its topics for its kind (routed), and
--- whom of them it reaches (posted). One pass over the followers, whatever became of them since.
+-- Counts whom a notification was for, in whichever revision, as each may be news for some regions alone: who follows one
+-- of its topics for its kind (routed), and whom of them it reaches (posted). One pass over the followers, whatever became of them since.
 WITH followers AS (
     SELECT s.viewer_id, bool_or(/* reaches(n, p, s) */) AS is_reached
     FROM notifications_posting p
-    JOIN notifications_notification n ON n.id = p.notification_id AND n.revision = p.revision
+    JOIN notifications_notification n ON n.id = p.notification_id
     JOIN notifications_topic t ON t.id = p.topic_id AND t.name NOT LIKE 'viewer:%%'
     JOIN /* interests() */ s ON s.topic_id = p.topic_id
     WHERE p.notification_id = %(notification)s

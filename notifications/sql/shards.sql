@@ -1,9 +1,14 @@
--- The first viewer of each shard of `size` interests in the topics of a notification.
-SELECT viewer_id
-FROM (
-    SELECT s.viewer_id, row_number() OVER (ORDER BY s.viewer_id) AS place
+-- Where the shards of `size` interests in the topics of a notification begin, and where the last one ends: viewers' ids.
+WITH followers AS MATERIALIZED (
+    SELECT s.viewer_id
     FROM /* interests() */ s
     WHERE s.topic_id IN (SELECT topic_id FROM notifications_posting WHERE notification_id = %(notification)s)
-) followers
-WHERE place %% %(size)s = 1
+)
+(
+    SELECT viewer_id
+    FROM (SELECT viewer_id, row_number() OVER (ORDER BY viewer_id) AS place FROM followers) numbered
+    WHERE place %% %(size)s = 1
+)
+UNION ALL
+SELECT max(viewer_id) + 1 FROM followers HAVING count(*) > 0
 ORDER BY viewer_id

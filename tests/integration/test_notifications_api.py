@@ -7,6 +7,7 @@ from django.test import Client
 
 from accounts.commands import create_api_token
 from accounts.models import User
+from notifications import commands
 from notifications.commands import subscribe
 
 from .notifications_support import MOVIES, a_viewer, given, post
@@ -33,6 +34,32 @@ def test_topics_and_subscriptions_say_what_is_followed() -> None:
     assert api.delete(f"/api/v1/subscriptions/{MOVIES}").status_code == 204
     assert api.delete(f"/api/v1/subscriptions/{MOVIES}").status_code == 204
     assert api.get("/api/v1/subscriptions").json() == []
+
+
+@pytest.mark.parametrize("path", ["inbox", "subscriptions", "channels", "preferences", "reminders"])
+def test_a_token_that_is_for_a_studio_alone_opens_nothing_of_its_owners_own(path: str) -> None:
+    _, token = create_api_token(user=a_viewer(), name="test", studio_slug="aurora")
+
+    answer = Client(headers={"Authorization": f"Bearer {token}"}).get(f"/api/v1/{path}")
+
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/studio-token")
+
+
+def test_whoever_follows_as_much_as_one_can_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "MOST_FOLLOWED", 1)
+    api = caller(a_viewer())
+    assert api.put(f"/api/v1/subscriptions/{MOVIES}").status_code == 200
+
+    answer = api.put("/api/v1/subscriptions/title:one-more")
+
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/too-many-topics")
+    assert api.put(f"/api/v1/subscriptions/{MOVIES}").status_code == 200
+
+
+def test_a_topic_that_somebody_made_up_is_listed_to_nobody_else() -> None:
+    assert caller(a_viewer()).put("/api/v1/subscriptions/studio:made-up").status_code == 200
+
+    assert "made-up" not in str(caller(a_viewer()).get("/api/v1/topics").json())
 
 
 def test_subscribing_without_a_body_wants_all_kinds() -> None:
