@@ -52,7 +52,7 @@ INSTALL := $(RUN) -m pip install --disable-pip-version-check --require-hashes
 
 $(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make up PYTHON=python3.11")'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.runtime: requirements.lock | $(RUN)
 	@echo "Setting up the environment in $(VENV) (the first time takes a minute)."

@@ -19,13 +19,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env(eager=False)  # gathers errors; the end of this file reports them together
 env.read_env(BASE_DIR / ".env", recurse=False)
+some, none_or_some, positive = validate.Range(min=1), validate.Range(min=0), validate.Range(min=0, min_inclusive=False)
 
 # --- What this process is ------------------------------------------------------------------------------------------
 DEBUG = env.bool("OTT_DEBUG", False)
 PRODUCTION = env.bool("OTT_PRODUCTION", False)
 OTT_BRAND = env.str("OTT_BRAND", "Marquee")
 OTT_DATA_DIR = Path(env.str("OTT_DATA_DIR", str(BASE_DIR / ".data"))).resolve()
-OTT_PORT = env.int("OTT_PORT", 8000)
+OTT_PORT = env.int("OTT_PORT", 8000, validate=some)
 OTT_PROCESS = env.str("OTT_PROCESS", "command")  # web, broker, worker, beat or command
 
 # --- Servers -------------------------------------------------------------------------------------------------------
@@ -221,29 +222,28 @@ CELERY_BEAT_SCHEDULE = {
 # --- Media ---------------------------------------------------------------------------------------------------------
 MEDIA_ROOT = OTT_DATA_DIR / "media"
 MEDIA_URL = "/media/"
-CATALOG_MAX_UPLOAD_BYTES = env.int("OTT_MAX_UPLOAD_BYTES", 2 * 1024**3)
+CATALOG_MAX_UPLOAD_BYTES = env.int("OTT_MAX_UPLOAD_BYTES", 2 * 1024**3, validate=some)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # --- The live connection -------------------------------------------------------------------------------------------
-LIVE_HEARTBEAT_SECONDS = env.float("OTT_LIVE_HEARTBEAT_SECONDS", 25.0)
-LIVE_TICK_SECONDS = env.float("OTT_LIVE_TICK_SECONDS", 2.0)  # between looks for what no hint told of
-LIVE_MAX_CONNECTIONS = env.int("OTT_LIVE_MAX_CONNECTIONS", 15_000)  # to one web process
+LIVE_HEARTBEAT_SECONDS = env.float("OTT_LIVE_HEARTBEAT_SECONDS", 25.0, validate=positive)
+LIVE_TICK_SECONDS = env.float("OTT_LIVE_TICK_SECONDS", 2.0, validate=positive)  # between looks for what no hint told of
+LIVE_MAX_CONNECTIONS = env.int("OTT_LIVE_MAX_CONNECTIONS", 15_000, validate=some)  # to one web process
 LIVE_MAX_PER_VIEWER = 30  # tabs and devices, to one web process
 LIVE_ADMISSIONS_PER_SECOND = 500.0  # of clients that all come back at once, in each web process
 LIVE_MAX_FRAME_BYTES = 64 * 1024
 LIVE_MAX_MISSING = 200  # more than this many missed postings: reset, and the client reloads its list
 
 # How long postings and notifications are kept; what is older is in no inbox any more.
-NOTIFICATION_RETENTION = timedelta(
-    days=env.int("OTT_NOTIFICATION_RETENTION_DAYS", 365, validate=validate.Range(min=1)) or 365
-)
-OTT_REMINDER_MINUTES = env.int("OTT_REMINDER_MINUTES", 10)  # before a start, whoever asked is reminded
+NOTIFICATION_RETENTION = timedelta(days=env.int("OTT_NOTIFICATION_RETENTION_DAYS", 365, validate=some) or 365)
+OTT_REMINDER_MINUTES = env.int("OTT_REMINDER_MINUTES", 10, validate=some)  # before a start, whoever asked is reminded
 
 # --- Outbound deliveries -------------------------------------------------------------------------------------------
 OTT_SITE_URL = env.str("OTT_SITE_URL", "").rstrip("/") or f"http://localhost:{OTT_PORT}"  # in mails and webhooks
 OUTBOUND_MAX_ATTEMPTS = 10
-OUTBOUND_SECONDS = env.float("OTT_OUTBOUND_SECONDS", 10.0)  # for one attempt, from the connection to the answer
-OUTBOUND_BACKOFF_SECONDS = env.float("OTT_OUTBOUND_BACKOFF_SECONDS", 5.0)  # doubled with each attempt, full jitter
+# For one attempt, from the connection to the answer; and the pause after it: doubled with each attempt, full jitter.
+OUTBOUND_SECONDS = env.float("OTT_OUTBOUND_SECONDS", 10.0, validate=positive)
+OUTBOUND_BACKOFF_SECONDS = env.float("OTT_OUTBOUND_BACKOFF_SECONDS", 5.0, validate=positive)
 OUTBOUND_BACKOFF_CAP_SECONDS = 3600.0
 # Webhooks and push services at private and loopback addresses: for tests and benchmarks on this machine alone.
 OUTBOUND_ALLOW_PRIVATE = env.bool("OTT_OUTBOUND_ALLOW_PRIVATE", False)
@@ -259,8 +259,8 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 
 # --- Accounts ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-OTT_TRIAL_DAYS = env.int("OTT_TRIAL_DAYS", 30)  # of membership for whoever signs up; 0 = none
-OTT_MEMBERSHIP_NOTICE_DAYS = env.int("OTT_MEMBERSHIP_NOTICE_DAYS", 3)  # before the end, a member is told
+OTT_TRIAL_DAYS = env.int("OTT_TRIAL_DAYS", 30, validate=none_or_some)  # of membership for whoever signs up; 0 = none
+OTT_MEMBERSHIP_NOTICE_DAYS = env.int("OTT_MEMBERSHIP_NOTICE_DAYS", 3, validate=none_or_some)  # before its end
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
@@ -282,7 +282,7 @@ LOGIN_REDIRECT_URL = "/"
 
 # --- Mail ----------------------------------------------------------------------------------------------------------
 EMAIL_HOST = env.str("OTT_SMTP_HOST", "")
-EMAIL_PORT = env.int("OTT_SMTP_PORT", 25)
+EMAIL_PORT = env.int("OTT_SMTP_PORT", 25, validate=some)
 EMAIL_HOST_USER = env.str("OTT_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = env.str("OTT_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("OTT_SMTP_TLS", False)
@@ -329,7 +329,10 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logs ----------------------------------------------------------------------------------------------------------
-LOGGING = logging_config(level=env.str("OTT_LOG_LEVEL", "INFO"), as_json=PRODUCTION)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOGGING = logging_config(
+    level=env.str("OTT_LOG_LEVEL", "INFO", validate=validate.OneOf(LOG_LEVELS)) or "INFO", as_json=PRODUCTION
+)
 
 if _problems := problems(
     env,

@@ -13,6 +13,7 @@ from accounts.queries import api_tokens_of
 from accounts.requests import SignedInRequest
 from catalog import studio_queries
 from catalog.commands import add_studio_member, create_title, edit_title
+from catalog.errors import NotAllowed
 from catalog.forms import NewTitleForm, TeamForm, TitleForm, TokenForm, add_problem
 from catalog.models import Release, StudioMember, Title
 
@@ -105,6 +106,8 @@ def analytics(request: SignedInRequest, desk: Desk) -> HttpResponse:
 def team(request: SignedInRequest, desk: Desk) -> HttpResponse:
     """Who is in the studio; owners change it."""
     form = TeamForm(request.POST or None)
+    if request.method == "POST" and desk.role != StudioMember.Role.OWNER:
+        raise NotAllowed
     if form.is_valid() and _add_member(request, desk, form):
         return redirect("studio_team", desk.slug)
     context = {

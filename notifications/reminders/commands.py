@@ -54,11 +54,12 @@ def post_due_reminders() -> int:
 def _due(now: datetime) -> Q:
     soon = now + timedelta(minutes=settings.OTT_REMINDER_MINUTES)
     starts_soon = Q(upcoming__recalled=False, upcoming__starts_at__gt=now, upcoming__starts_at__lte=soon)
-    is_told = Q(told_for__isnull=False)
-    other_start = ~Q(told_for=F("upcoming__starts_at"))
-    moved = is_told & other_start & Q(upcoming__starts_at__gt=now)
-    cancelled = is_told & (Q(upcoming__recalled=True) | Q(upcoming__starts_at__isnull=True))
-    return (starts_soon & (Q(told_for__isnull=True) | other_start)) | moved | cancelled
+    has_card = Q(version__gt=0)
+    is_told = Q(told_for__isnull=False, told_for=F("upcoming__starts_at"))
+    is_said = Q(said_start__isnull=False, said_start=F("upcoming__starts_at"))
+    moved = has_card & ~is_said & ~is_told & Q(upcoming__starts_at__gt=now)
+    cancelled = has_card & (Q(upcoming__recalled=True) | Q(upcoming__starts_at__isnull=True))
+    return (starts_soon & ~is_told) | moved | cancelled
 
 
 @transaction.atomic
@@ -76,15 +77,21 @@ def _settle(pk: int) -> bool:
         return True
     start = f"{upcoming.starts_at:%-d %B, %H:%M} UTC"
     is_soon = upcoming.starts_at <= now + timedelta(minutes=settings.OTT_REMINDER_MINUTES)
-    if is_soon and is_member(user_id=reminder.viewer_id, at=now):
-        _post(reminder, f"Starts soon: {upcoming.headline}", f"It starts on {start}.", until=upcoming.starts_at + KEPT)
-    elif not is_soon:
-        body = f"It starts on {start} now. You will be reminded again."
-        _post(reminder, f"Moved: {upcoming.headline}", body, until=upcoming.starts_at + KEPT)
+    until = upcoming.starts_at + KEPT
+    if not is_soon:
+        _say(reminder, f"Moved: {upcoming.headline}", f"It starts on {start} now. You will be reminded again.", until)
+    elif is_member(user_id=reminder.viewer_id, at=now):
+        _say(reminder, f"Starts soon: {upcoming.headline}", f"It starts on {start}.", until)
     reminder.told_for = upcoming.starts_at if is_soon else None
-    reminder.version += 1
-    reminder.save(update_fields=["told_for", "version"])
+    reminder.save(update_fields=["told_for", "said_start", "version"])
     return True
+
+
+def _say(reminder: Reminder, title: str, body: str, until: datetime) -> None:
+    """Let the card say this of the start as it is now."""
+    _post(reminder, title, body, until=until)
+    reminder.said_start = reminder.upcoming.starts_at
+    reminder.version += 1
 
 
 def _post(reminder: Reminder, title: str, body: str, *, until: datetime, recalled: bool = False) -> None:
@@ -110,5 +117,5 @@ def _post(reminder: Reminder, title: str, body: str, *, until: datetime, recalle
 def _prune(now: datetime) -> None:
     """Forget wishes whose start has passed, or will not come and were not told of."""
     over = Q(upcoming__starts_at__lt=now - KEPT)
-    never = Q(told_for__isnull=True) & (Q(upcoming__recalled=True) | Q(upcoming__starts_at__isnull=True))
+    never = Q(version=0) & (Q(upcoming__recalled=True) | Q(upcoming__starts_at__isnull=True))
     Reminder.objects.filter(over | never).delete()

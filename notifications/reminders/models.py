@@ -26,11 +26,15 @@ class Upcoming(models.Model):
 
 
 class Reminder(models.Model):
-    """One viewer's wish. `told_for` is the start of which they were reminded; null: not yet, or not of the new one."""
+    """One viewer's wish. `told_for` is the start of which they were reminded; null: not yet, or not of the new one.
+
+    `said_start` is the start that the card names.
+    """
 
     viewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reminders", db_index=False)
     upcoming = models.ForeignKey(Upcoming, models.CASCADE, related_name="reminders")
     told_for = models.DateTimeField(null=True)
+    said_start = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)  # of its card; 0: there is none
     created_at = models.DateTimeField(db_default=Now())
 

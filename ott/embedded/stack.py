@@ -1,7 +1,6 @@
 """A whole platform under a program's control: for tests that kill processes, and for benchmarks."""
 
 import os
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -134,12 +133,6 @@ class Stack:
     def kill(self, name: str) -> None:
         """`kill -9` the main process of `name`."""
         self._process(name).kill()
-
-    def kill_pool_child(self, name: str = "worker") -> int:
-        """`kill -9` one child of a worker's main process; its id."""
-        child = _children(self.pids(name)[0])[0]
-        os.kill(child, signal.SIGKILL)
-        return child
 
     def start(self, name: str) -> None:
         """Start `name` again."""

@@ -99,6 +99,22 @@ def test_a_start_that_is_moved_after_the_reminder_changes_its_card_and_reminds_a
     assert (entry.title, entry.revision) == ("Starts soon: Midnight Marathon", 3)
 
 
+def test_a_card_that_told_of_a_move_tells_of_the_next_one_and_of_the_end() -> None:
+    viewer, release = a_viewer(), an_event(timedelta(minutes=5))
+    waiting(viewer, release)
+    post_due_reminders()
+    for days in (1, 2):
+        moved(release, timedelta(days=days))
+        assert [post_due_reminders(), post_due_reminders()] == [1, 0]
+    (entry,) = inbox(viewer_id=viewer.pk).entries
+    assert (entry.title, entry.revision) == ("Moved: Midnight Marathon", 3)
+
+    recall_release(release_id=release.pk, actor=None)
+    carry_on()
+    assert [post_due_reminders(), post_due_reminders()] == [1, 0]
+    assert titles(viewer) == ["Cancelled: Midnight Marathon"]
+
+
 @pytest.mark.parametrize("end", ["recalled", "without a start"])
 def test_what_will_not_start_cancels_what_was_told_and_what_was_not(end: str) -> None:
     told, untold = a_viewer(), a_viewer()

@@ -31,6 +31,16 @@ def test_everything_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
     assert "secret" not in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTT_LOG_LEVEL", "loud"), ("OTT_TRIAL_DAYS", "-1"), ("OTT_LIVE_TICK_SECONDS", "0")]
+)
+def test_a_value_out_of_its_range_is_named(tmp_path: Path, name: str, value: str) -> None:
+    run = start(tmp_path, **{name: value})
+
+    assert f"{name}: " in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_an_unknown_transport_of_celery_is_named(tmp_path: Path) -> None:
     run = start(tmp_path, CELERY_BROKER_URL="pigeon://user:secret@loft")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from .palettes import Colour, Palette, mix
 
@@ -82,10 +82,6 @@ class Canvas:
         begin = round(self.height * top)
         mask = Image.linear_gradient("L").resize((self.width, self.height - begin))
         self.image.paste(colour, (0, begin, self.width, self.height), mask.point(lambda value: round(value * strength)))
-
-    def soften(self, radius: float) -> None:
-        """Blur all that was drawn so far, as if it were far away."""
-        self.image = self.image.filter(ImageFilter.GaussianBlur(radius * self.unit))
 
     def jagged(self, level: float, roughness: float) -> list[Point]:
         """A mountain line around the part `level` of the height, by midpoint displacement."""
