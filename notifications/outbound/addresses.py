@@ -6,6 +6,7 @@ differently a moment later changes nothing.
 
 import ipaddress
 import socket
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -33,6 +34,13 @@ def checked_url(url: str) -> SplitResult:
 
     Names are not resolved here: that happens when we connect.
     """
+    parts = _parts(url)
+    check_literal(parts.hostname or "")
+    return parts
+
+
+@lru_cache(maxsize=4096)
+def _parts(url: str) -> SplitResult:
     if len(url) > MAX_URL or not url.isprintable() or " " in url:
         raise InvalidUrl(f"The address must be a URL of at most {MAX_URL} characters without spaces.")
     try:
@@ -44,20 +52,23 @@ def checked_url(url: str) -> SplitResult:
         raise InvalidUrl("The address must begin with https:// or http:// and name a host.")
     if parts.username is not None or parts.password is not None:
         raise InvalidUrl("The address may hold no user and no password.")
-    check_literal(parts.hostname)
     return parts
 
 
 def check_literal(host: str) -> None:
     """Raises `ForbiddenAddress` when `host` is a special address written as numbers; a name passes."""
+    for address in _written_as_numbers(host):
+        _check(host, address)
+
+
+@lru_cache(maxsize=4096)
+def _written_as_numbers(host: str) -> frozenset[str]:
+    """The addresses that a host means without asking anybody, in every way that C libraries write them: 0x7f.1."""
     try:
         found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
     except OSError:
-        if host.rstrip(".").lower().endswith("localhost"):
-            _check(host, "127.0.0.1")
-        return
-    for *_, address in found:  # in every way that C libraries write them: 2130706433, 0x7f.1
-        _check(host, str(address[0]))
+        return frozenset({"127.0.0.1"} if host.rstrip(".").lower().endswith("localhost") else ())
+    return frozenset(str(address[0]) for *_, address in found)
 
 
 def is_public(address: str) -> bool:

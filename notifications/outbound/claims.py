@@ -207,10 +207,10 @@ def _count(settled: Iterable[Settled]) -> None:
         elif outcome.verdict in {Verdict.SENT, Verdict.REFUSED, Verdict.GONE}:
             alive.add(parcel.host)
     # All in one order, so that two senders never wait for each other in a ring.
-    hosts = Circuit.objects.select_for_update().filter(host__in={*alive, *failures}).order_by("host")
-    list(hosts.values_list("host"))
-    if alive:
-        Circuit.objects.filter(host__in=alive).delete()
+    locked = Circuit.objects.select_for_update().filter(host__in={*alive, *failures}).order_by("host")
+    known = set(locked.values_list("host", flat=True))
+    if known & alive:
+        Circuit.objects.filter(host__in=known & alive).delete()
     down = {host: outcomes for host, outcomes in failures.items() if host not in alive}
     if not down:
         return
