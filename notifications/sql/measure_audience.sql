@@ -1,5 +1,6 @@
 -- Counts whom a notification was for, in whichever revision, as each may be news for some regions alone: who follows one
--- of its topics for its kind (routed), and whom of them it reaches (posted). One pass over the followers, whatever became of them since.
+-- of its topics for its kind (routed), and whom of them it reaches (posted). One pass over the followers, whatever became
+-- of them since.
 WITH followers AS (
     SELECT s.viewer_id, bool_or(/* reaches(n, p, s) */) AS is_reached
     FROM notifications_posting p
