@@ -17,7 +17,7 @@ from typing import IO
 
 import imageio_ffmpeg
 
-from broker.processes import die_with_parent
+from broker.processes import dying_with_parent
 
 from .errors import EncoderDied, UnusableVideo
 
@@ -65,7 +65,7 @@ def _child(command: Sequence[str], folder: Path) -> Iterator[tuple[subprocess.Po
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            preexec_fn=_in_child,  # noqa: PLW1509  # two system calls; the kernel offers no other way to set them
+            preexec_fn=_in_child(),  # noqa: PLW1509  # two system calls; the kernel offers no other way to set them
         )
         try:
             yield process, log
@@ -74,9 +74,14 @@ def _child(command: Sequence[str], folder: Path) -> Iterator[tuple[subprocess.Po
             process.communicate()
 
 
-def _in_child() -> None:
-    os.nice(NICENESS)
-    die_with_parent()
+def _in_child() -> Callable[[], None]:
+    die_too = dying_with_parent()
+
+    def prepare() -> None:
+        die_too()
+        os.nice(NICENESS)
+
+    return prepare
 
 
 def _follow(process: subprocess.Popen[bytes], deadline: float, on_progress: OnProgress | None) -> None:

@@ -49,7 +49,7 @@ def up(*, with_parent: bool) -> int:
     """Run the platform until stopped; the exit code. `with_parent`: also stop when our parent (make) dies."""
     console, switch = Console(), StopSwitch()
     if with_parent:
-        die_with_parent(signal.SIGTERM)
+        die_with_parent(os.getppid(), signal.SIGTERM)
 
     def pump(seconds: float) -> None:
         console.pump(seconds)
