@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,16 +36,13 @@ from .releases import drafts, make_creator
 from .report import Row, row_within
 
 MANY, FEW, CONNECTED = 1_000_000, 10_000, 2_000
-WARM_UP, SAMPLES = 3, 11  # premieres to a topic
+WARM_UP, SAMPLES = 6, 11  # premieres to a topic
 START_SECONDS, LOST_AFTER_SECONDS, MADE_SECONDS = 120.0, 30.0, 240.0
 BASELINE_RUNS = 5
 SEED_SECONDS, LATER_AT_MOST, FASTER_AT_LEAST, BASELINE_FLOOR, GROWTH_MIB = 120.0, 1.5, 5.0, 20_000, 20.0
 PLOT = Path("bench/results/fanout.svg")
-_MADE = """
-    SELECT
-        bool_and(state = 'done'),
-        extract(epoch FROM sum(finished_at - started_at)),
-        extract(epoch FROM max(finished_at))
+_IS_MADE = """
+    SELECT bool_and(state = 'done'), extract(epoch FROM max(finished_at))
     FROM broker_workitem
     WHERE queue = 'create_deliveries' AND (body #>> '{data,notification_id}')::bigint = %(notification)s
 """
@@ -52,7 +50,7 @@ _MADE = """
 _MADE_SINCE = """
     SELECT
         coalesce(sum((body #>> '{data,last}')::bigint - (body #>> '{data,first}')::bigint), 0),
-        extract(epoch FROM sum(finished_at - started_at))
+        extract(epoch FROM max(finished_at) - min(started_at))
     FROM broker_workitem
     WHERE queue = 'create_deliveries' AND state = 'done' AND started_at > %(since)s
 """
@@ -76,8 +74,8 @@ class Outcome:
     alone: Sequence[Sample]  # to the topic with few followers, while nothing else happens
     few: Sequence[Sample]  # to it, while deliveries of the others are being made
     many: Sequence[Sample]
-    created: float  # deliveries a second of the time that was spent on the first million's shards
-    created_alone: float  # the same of a million when no more premieres came
+    created: float  # deliveries a second while premieres came
+    created_alone: float  # the same of a million when no more came
     complete: float  # seconds from the publish until all were made
     growth: float  # MiB of all workers together
 
@@ -118,20 +116,22 @@ def _measure(crowd: Clients, memory: Callable[[], float]) -> Outcome:
     before = memory()
     alone = [next(to_few) for _ in range(SAMPLES)]
     held, few, many = [memory()], [], []
+    begun = database_now()
     for _ in range(SAMPLES):
         many.append(next(to_many))
         few.append(next(to_few))
         held.append(memory())
     if not number(_LEFT):
         raise RuntimeError("All deliveries had been made before the last premiere: nothing was measured.")
-    spent, finished = _made(many[0].notification)
+    made, seconds = _made_since(begun)
+    finished = _made(many[0].notification)
     alone_rate = _rate_alone()
     held.append(memory())
     return Outcome(
         alone=alone,
         few=few,
         many=many,
-        created=MANY / spent,
+        created=made / seconds,
         created_alone=alone_rate,
         complete=finished - many[0].committed,
         growth=max(held) - before,
@@ -153,13 +153,13 @@ def _premieres(crowd: Clients, category: Category) -> Iterator[Sample]:
         yield Sample(notification.pk, committed, posted - committed, float(shown[1]) - committed)
 
 
-def _made(notification_id: int) -> tuple[float, float]:
-    """Wait until all deliveries of a premiere are there: seconds that this took the worker, and when it was done."""
+def _made(notification_id: int) -> float:
+    """Wait until all deliveries of a premiere are there; when that was."""
     row: list[Any] = []
 
     def is_done() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute(_MADE, {"notification": notification_id})
+            cursor.execute(_IS_MADE, {"notification": notification_id})
             row[:] = cursor.fetchone()
         return bool(row[0])
 
@@ -167,21 +167,23 @@ def _made(notification_id: int) -> tuple[float, float]:
     made = Delivery.objects.filter(notification_id=notification_id).count()
     if made != MANY:
         raise RuntimeError(f"{made} deliveries were made instead of {MANY}.")
-    return float(row[1]), float(row[2])
+    return float(row[1])
+
+
+def _made_since(moment: datetime) -> tuple[int, float]:
+    """How many deliveries the shards made that were begun after a moment, and the seconds from first to last."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MADE_SINCE, {"since": moment})
+        made, seconds = cursor.fetchone()
+    return int(made), float(seconds or 0)
 
 
 def _rate_alone() -> float:
     """Deliveries a second of the next million, while nothing else happens."""
-    since, row = database_now(), [0, 0.0]
-
-    def is_done() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(_MADE_SINCE, {"since": since})
-            row[:] = cursor.fetchone()
-        return row[0] >= MANY
-
-    wait_until(is_done, give_up=MADE_SECONDS)
-    return float(row[0]) / float(row[1])
+    since = database_now()
+    wait_until(lambda: _made_since(since)[0] >= MANY, give_up=MADE_SECONDS)
+    made, seconds = _made_since(since)
+    return made / seconds
 
 
 # --- Rows ----------------------------------------------------------------------------------------------------------
