@@ -22,6 +22,9 @@ from .posted import Posted
 from .protocol import Ping, ReadNotice, ResetReason, Resume, Welcome
 
 ATTEMPTS = 3
+# All is looked up for one viewer after the other. Where a table is small, or was small when the planner last looked, it
+# would read the whole of it for each.
+_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL enable_seqscan = off"
 
 
 class Missed(NamedTuple):
@@ -95,7 +98,7 @@ def read_snapshots(asked: Sequence[tuple[int, Resume]]) -> list[Snapshot | Excep
     prepare_snapshot()
     with transaction.atomic():
         with database.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute(_SNAPSHOT)
         states = states_of(viewer_ids=[viewer_id for viewer_id, _ in asked])
         answers: list[Snapshot | Exception] = []
         going_on: dict[int, tuple[int, Snapshot]] = {}

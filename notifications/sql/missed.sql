@@ -26,7 +26,7 @@ FROM (
                 ORDER BY seq
                 OFFSET 0  -- a fence, as in inbox.sql
             ) p
-            JOIN notifications_notification n ON n.id = p.notification_id
+            CROSS JOIN LATERAL (SELECT * FROM notifications_notification WHERE id = p.notification_id OFFSET 0) n
             OFFSET 0
         ) p
         WHERE p.is_visible OR p.may_hide

@@ -15,7 +15,7 @@ SELECT count(*) FROM (
           AND seq < s.end_seq
         OFFSET 0  -- a fence, as in inbox.sql
     ) p
-    JOIN notifications_notification n ON n.id = p.notification_id
+    CROSS JOIN LATERAL (SELECT * FROM notifications_notification WHERE id = p.notification_id OFFSET 0) n
     WHERE /* sees(n, p, s) */
     AND NOT EXISTS (
         SELECT FROM notifications_readitem item
@@ -29,11 +29,11 @@ SELECT count(*) FROM (
             WHERE notification_id = n.id
               AND revision >= p.revision
               AND (topic_id <> p.topic_id OR revision > p.revision)
-              AND topic_id = ANY (ARRAY(SELECT topic_id FROM interests))
-            OFFSET 0
+            OFFSET 0  -- found by their notification, not by their topic
         ) other
         CROSS JOIN LATERAL (SELECT * FROM interests WHERE topic_id = other.topic_id OFFSET 0) via
-        WHERE (other.revision > p.revision OR other.topic_id < p.topic_id OR other.seq <= via.read_seq)
+        WHERE other.topic_id = ANY (ARRAY(SELECT topic_id FROM interests))
+        AND (other.revision > p.revision OR other.topic_id < p.topic_id OR other.seq <= via.read_seq)
         AND /* sees(n, other, via) */
         OFFSET 0
     ))
