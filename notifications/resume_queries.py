@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from . import sql
+from .clock import clock
 from .queries import RULE_VALUES, UNREAD_LIMIT, ReadNews, ViewerState, ensure_epoch, news_from_row, state_from_row
 
 Held = Mapping[str, int]
@@ -16,9 +17,10 @@ Revisions = tuple[tuple[int, int | None], ...]  # (notification, revision)
 
 
 def states_of(*, viewer_ids: Sequence[int]) -> list[ViewerState | None]:
-    """Each viewer's state, None where there is no such user. One query."""
+    """Each viewer's state, None where there is no such user. One query, which sets our clock, too."""
     states: list[ViewerState | None] = [None] * len(viewer_ids)
     for row in _rows("viewer_state", viewer_ids):
+        clock.set(row["moment"])
         states[row["place"] - 1] = state_from_row(row)
     return states
 

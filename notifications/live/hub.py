@@ -1,10 +1,10 @@
 """The hub: holds this process's live connections and gives each the postings it wants, in order, once."""
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 
+from notifications.clock import clock
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
 from notifications.queries import ReadNews, ViewerState
@@ -77,7 +77,7 @@ class Hub:
         connection.interest = interest = Interest.of(state)
         connection.registered = interest.filters.keys()
         connection.read_version = state.read_version
-        connection.period = interest.period_at(time.time())
+        connection.period = interest.period_at(clock.time())
         connection.floors = {topic: state.positions[topic] for topic in interest.filters}
         for topic, head in connection.floors.items():
             self._delivered.setdefault(topic, head)

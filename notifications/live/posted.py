@@ -1,11 +1,11 @@
 """What the hubs are told: one revision of a notification, with all the places at which it was posted."""
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
+from notifications.clock import clock
 from notifications.models import Notification
 
 from .frames import Frame
@@ -40,7 +40,7 @@ class Posted:
 
     def has_expired(self) -> bool:
         """Whether it is too late to tell anybody."""
-        return self.expires_at is not None and self.expires_at <= time.time()
+        return self.expires_at is not None and self.expires_at <= clock.time()
 
     def to_message(self) -> dict[str, Any]:
         """As a message for the channel layer."""

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.db import connection as database
 
 from notifications import sql
+from notifications.clock import clock
 from notifications.resume_queries import read_news_of
 
 from .connection import Connection
@@ -38,7 +38,7 @@ class Facts:
 
 
 def read_facts(topics: Sequence[str], connections: Sequence[Connection]) -> Facts:
-    """Ask the database about these topics and connections: one query."""
+    """Ask the database about these topics and connections, and what time it is: one query."""
     identities = [connection.identity for connection in connections]
     parameters: dict[str, Any] = {
         "topics": list(topics),
@@ -48,7 +48,8 @@ def read_facts(topics: Sequence[str], connections: Sequence[Connection]) -> Fact
     }
     with database.cursor() as cursor:
         cursor.execute(sql.load("tick"), parameters)
-        epoch, heads, viewers, sessions, tokens = cursor.fetchone()
+        moment, epoch, heads, viewers, sessions, tokens = cursor.fetchone()
+    clock.set(moment)
     return Facts(
         epoch=str(epoch or ""),
         heads=json.loads(heads),
@@ -114,7 +115,7 @@ def _check(hub: Hub, connection: Connection, facts: Facts) -> bool:
     interest = connection.interest
     if interest is None:
         return False
-    if entitlement_version > interest.entitlement_version or connection.period[1] <= time.time():
+    if entitlement_version > interest.entitlement_version or connection.period[1] <= clock.time():
         hub.reset(connection, "entitlement")
         return False
     return read_version > connection.read_version

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from broker.backoff import delay_after
 from notifications import sql
+from notifications.clock import clock
 from notifications.models import KIDS_MAX_MATURITY, Notification
 
 from .creation import EVERYBODY
@@ -64,8 +65,10 @@ def claim(*, lane: int, limit: int, per_host: int, held: Mapping[str, int]) -> C
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(sql.load("claim_deliveries"), bound)
         rows = cursor.fetchall()
+        if rows:
+            clock.set(rows[0][-1])
         stale = _stale([DeliveryKey(*row[3:7]) for row in rows if row[0] and row[1]])
-    taken = [row[2:] for row in rows if row[0]]
+    taken = [row[2:-1] for row in rows if row[0]]
     cards = _cards({row[1] for row in taken}.union(*(row[0][-MOST_CARDS:] for row in taken if row[0])))
     return Claimed([_parcel(row, token, cards, stale) for row in taken], len(rows))
 
@@ -114,7 +117,7 @@ def _parcel(row: Sequence[Any], token: Any, cards: Mapping[int, Card], stale: Ma
 
 def _bundle(ids: Sequence[int], cards: Mapping[int, Card]) -> Bundle:
     newest = ids[: -MOST_CARDS - 1 : -1]
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(clock.time(), UTC)
     standing = [card for card in (cards.get(one) for one in newest) if card and not card.is_over(now)]
     return Bundle(
         ids=tuple(ids),

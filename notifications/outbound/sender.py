@@ -16,6 +16,8 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import connection
 
+from notifications.clock import clock
+
 from .channels import Channels
 from .claims import LEASE_SECONDS, Settled, claim, settle
 from .models import Lane
@@ -25,8 +27,8 @@ from .parcels import Parcel
 AT_ONCE = 64
 PER_HOST = 16
 HELD = 1024
-HELD_PER_HOST = 16 * PER_HOST  # so many that none waits while others are claimed and settled
-BATCH = 64  # claimed or settled together, at least, while there is enough
+HELD_PER_HOST = 24 * PER_HOST  # so many that none waits while others are claimed and settled
+BATCH = 128  # claimed or settled together, at least, while there is enough
 PAUSE_SECONDS = 0.05
 LINGER_SECONDS = 0.5  # for which a sender stays when something was put off
 MOVING_SECONDS = 0.5  # without a success, after which a host no longer restrains what is claimed for others
@@ -151,7 +153,7 @@ async def _attempt(channels: Channels, parcel: Parcel, claimed_at: float) -> Out
     card = next(iter(parcel.bundle.cards), None) if parcel.bundle else parcel.card
     if parcel.stale or parcel.email is None or card is None or card.recalled:
         return ended(Verdict.CANCELLED, parcel.stale or "There is nobody, or nothing, to tell any more.")
-    if card.expires_at is not None and card.expires_at.timestamp() <= time.time():
+    if card.expires_at is not None and card.expires_at.timestamp() <= clock.time():
         return ended(Verdict.EXPIRED)
     if time.monotonic() - claimed_at > UNTRIED_AFTER_SECONDS:
         return ended(Verdict.UNTRIED)

@@ -49,4 +49,4 @@ WHERE d.ctid = decided.place
 RETURNING
     decided.passes, d.waits, d.bundle, d.notification_id, d.viewer_id, d.channel, d.endpoint_id, d.lane, d.attempts, decided.host,
     COALESCE(decided.address, '') AS address, decided.email, decided.push_key, decided.push_auth,
-    decided.secret, decided.previous_secret
+    decided.secret, decided.previous_secret, extract(epoch FROM clock_timestamp())::float8 AS moment

@@ -1,5 +1,6 @@
--- What a hub compares itself with, in one query: heads of its topics, its viewers, and whether they are signed in.
+-- What a hub compares itself with, in one query: the time, heads of its topics, its viewers, and whether they are signed in.
 SELECT
+    extract(epoch FROM clock_timestamp())::float8 AS moment,
     (SELECT value FROM notifications_epoch WHERE id = 1) AS epoch,
     COALESCE((
         SELECT jsonb_object_agg(name, head) FROM notifications_topic WHERE name = ANY (%(topics)s)

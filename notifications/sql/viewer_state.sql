@@ -1,5 +1,6 @@
 -- Everything about one viewer that a page or a live connection starts from, in one row.
 SELECT
+    extract(epoch FROM clock_timestamp())::float8 AS moment,
     (SELECT value FROM notifications_epoch WHERE id = 1) AS epoch,
     COALESCE(profile.entitlement_version, 0) AS entitlement_version,
     COALESCE(profile.is_kids, FALSE) AS is_kids,

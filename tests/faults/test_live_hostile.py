@@ -127,7 +127,7 @@ def test_group_messages_that_nobody_understands_stop_nothing(web: LiveServer, vi
         assert client.titles(1, within=3) == ["After the nonsense"]
 
 
-def test_a_database_that_restarts_while_clients_resume_delays_them_and_loses_nothing(
+def test_a_database_that_cuts_clients_off_while_they_resume_delays_them_and_loses_nothing(
     web: LiveServer, viewer: User
 ) -> None:
     page, headers = inbox(viewer_id=viewer.pk), bearer(viewer)

@@ -5,7 +5,7 @@ A process is held at the point where it is to die by a trigger that waits for a 
 
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.support.system import System, assert_exactly_once, send
 from tests.support.videos import make_video
 
 LOCK = 20_260_101
+RETURNING = 20  # clients
 
 
 @pytest.fixture
@@ -124,6 +125,28 @@ def test_postgresql_killed_loses_nothing_that_was_accepted(system: System, viewe
     system.stack.start_postgres()
     headlines += system.announce("After it came back")
     assert_exactly_once(system, client, token, headlines)
+
+
+def test_postgresql_killed_while_clients_resume_delays_them_and_loses_nothing(
+    system: System, viewer: tuple[str, LiveClient]
+) -> None:
+    token, _ = viewer
+    with ExitStack() as open_clients:
+        clients = [open_clients.enter_context(system.live(token)) for _ in range(RETURNING)]
+        # Given clients that have all lost their gateway, and something that they have missed
+        missed = system.draft("Missed")
+        system.stack.kill("web")
+        eventually(lambda: not any(client.connected.is_set() for client in clients), what="all cut off")
+        system.stack.start("web")
+        system.publish(missed)
+        # When PostgreSQL dies as soon as the first of them are back, and is started again
+        eventually(lambda: any(client.connected.is_set() for client in clients), what="the first of them to be back")
+        system.stack.kill_postgres()
+        system.stack.start_postgres()
+        headlines = ["Missed", *system.announce("After it came back")]
+
+        for client in clients:
+            assert_exactly_once(system, client, token, headlines)
 
 
 def test_valkey_killed_and_emptied_delays_and_loses_nothing(system: System, viewer: tuple[str, LiveClient]) -> None:

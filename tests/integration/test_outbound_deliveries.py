@@ -21,6 +21,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from accounts.models import User
 from broker import replay
 from broker.models import DeadLetter, OutboxMessage
+from notifications.clock import clock
 from notifications.commands import subscribe
 from notifications.models import Notification
 from notifications.outbound import claims, creation, endpoints, housekeeping, sealing, sender
@@ -421,6 +422,24 @@ def test_what_was_recalled_has_expired_or_lost_its_endpoint_is_not_sent(sink: We
 
     assert sink.hits == []
     assert sorted(Delivery.objects.values_list("state", flat=True)) == ["cancelled", "cancelled", "expired"]
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_senders_clock_that_is_wrong_neither_ends_nor_prolongs_anything(
+    sink: WebSink, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    hook(sink)
+    for title in ("In time", "Too late"):
+        make(post(title))
+    Notification.objects.filter(title="In time").update(expires_at=Now() + timedelta(minutes=30))
+    Notification.objects.filter(title="Too late").update(expires_at=Now())
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + seconds)
+    clock.set(time.time())  # as if the sender had just begun
+    sender.drain()
+
+    assert [json.loads(hit.body)["data"]["title"] for hit in sink.hits] == ["In time"]
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["expired", "sent"]
 
 
 def test_a_hanging_host_does_not_hold_up_another(sink: WebSink, settings: LazySettings) -> None:

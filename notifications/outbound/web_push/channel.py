@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -10,6 +9,7 @@ import aiohttp
 from django.urls import reverse
 from pywebpush import WebPusher, WebPushException
 
+from notifications.clock import clock
 from notifications.insight import marks
 from notifications.outbound.http import post
 from notifications.outbound.models import Lane
@@ -72,7 +72,7 @@ def topic_of(notification_id: int) -> str:
 def _seconds_of_use(card: Card) -> int:
     if card.expires_at is None:
         return DAY
-    return max(0, min(DAY, int(card.expires_at.timestamp() - time.time())))
+    return max(0, min(DAY, int(card.expires_at.timestamp() - clock.time())))
 
 
 @lru_cache(maxsize=256)
