@@ -36,7 +36,7 @@ from .report import Row, row_ratio
 
 LOOPBACK = "127.0.0.1"
 RUNS = 5
-COUNT = {Channel.WEBHOOK: 2000, Channel.MAIL: 600, Channel.WEB_PUSH: 1000}
+COUNT = {Channel.WEBHOOK: 4000, Channel.MAIL: 600, Channel.WEB_PUSH: 1000}
 HUNG = 100  # deliveries to a host that hangs, beside those to one that does not
 AT_LEAST = 0.5
 SLOWER_AT_MOST = 0.10

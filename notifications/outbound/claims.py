@@ -135,12 +135,13 @@ def settle(settled: Sequence[Settled]) -> None:
     """
     final = list(starmap(_final, settled))
     with transaction.atomic():
-        mine = _written(final)
+        mine, have_failed = _written(final)
         _end_bundles([(p, o) for p, o in final if p.bundle and p.key in mine and o.verdict in ENDS])
         buried = [(p, o) for p, o in final if p.key in mine and o.verdict in {Verdict.REFUSED, Verdict.GONE}]
         bury(buried)
         switch_off([(parcel, outcome) for parcel, outcome in buried if outcome.verdict == Verdict.GONE])
-        _count(settled)
+        if have_failed or any(outcome.blames_host for _, outcome in settled):
+            _count(settled)
 
 
 def _final(parcel: Parcel, outcome: Outcome) -> Settled:
@@ -150,7 +151,8 @@ def _final(parcel: Parcel, outcome: Outcome) -> Settled:
     return parcel, outcome
 
 
-def _written(final: Sequence[Settled]) -> set[DeliveryKey]:
+def _written(final: Sequence[Settled]) -> tuple[set[DeliveryKey], bool]:
+    """The deliveries that were still ours, and whether any host has failed of late, as far as they tell."""
     parcels = [parcel for parcel, _ in final]
     outcomes = [outcome for _, outcome in final]
     bound: dict[str, Any] = {
@@ -163,7 +165,8 @@ def _written(final: Sequence[Settled]) -> set[DeliveryKey]:
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.load("settle_deliveries"), bound)
-        return {DeliveryKey(*row) for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    return {DeliveryKey(*key) for *key, _ in rows}, any(have_failed for *_, have_failed in rows)
 
 
 def _end_bundles(ended: Sequence[Settled]) -> None:

@@ -1,4 +1,5 @@
--- What became of deliveries, for those alone that are still held under their token; answers which ones they were.
+-- What became of deliveries, for those alone that are still held under their token; answers which ones they were, and
+-- whether any host has failed of late.
 UPDATE notifications_delivery d
 SET state = r.state,
     attempts = d.attempts - r.uncounted,
@@ -15,4 +16,4 @@ WHERE d.notification_id = r.notification_id
   AND d.channel = r.channel
   AND d.endpoint_id = r.endpoint_id
   AND d.lease_token = r.token
-RETURNING d.notification_id, d.viewer_id, d.channel, d.endpoint_id
+RETURNING d.notification_id, d.viewer_id, d.channel, d.endpoint_id, EXISTS (SELECT FROM notifications_circuit)
