@@ -1,6 +1,7 @@
 """What a channel is handed: where to, what, and under which idempotency key."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -81,7 +82,8 @@ class Parcel:
     """A claimed delivery with everything that it takes to send it. `attempts` counts this one.
 
     `email` is None when the endpoint, or its viewer, is not to be told any more; `stale` says why a delivery that was
-    put off is not wanted by now; `card` is None when the notification is gone. A digest has a `bundle`.
+    put off is not wanted by now; `card` is None when the notification is gone. A digest has a `bundle`. `claimed_at` is a
+    time of the monotonic clock.
     """
 
     key: DeliveryKey
@@ -97,6 +99,7 @@ class Parcel:
     card: Card | None
     stale: str = ""
     bundle: Bundle | None = None
+    claimed_at: float = field(default_factory=time.monotonic)
 
     @property
     def idempotency_key(self) -> str:

@@ -7,8 +7,8 @@ most `PER_HOST` of them to one host at a time, so that a host that hangs takes n
 import asyncio
 import logging
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -54,10 +54,12 @@ class Sender:
         self._lanes = sorted(lanes)
         self._held: Counter[str] = Counter()
         self._settled: list[Settled] = []
+        self._waiting: dict[str, deque[Parcel]] = defaultdict(deque)  # by host
+        self._on_their_way = 0  # those included that wait
+        self._loops: Counter[str] = Counter()  # that send to a host, one parcel after the other
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._at_once = asyncio.Semaphore(AT_ONCE)
-        self._host_at_once: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbound-database")
         self._moved: dict[str, float] = {}  # when a host last took something
         self._next_claim = 0.0
@@ -112,20 +114,31 @@ class Sender:
         busiest = max((held for host, held in self._held.items() if self._moved.get(host, 0) > since), default=0)
         return min(HELD - self._held.total(), HELD_PER_HOST - busiest)
 
-    def _begin(self, channels: Channels, parcels: Iterable[Parcel]) -> None:
-        claimed_at = time.monotonic()
+    def _begin(self, channels: Channels, parcels: Sequence[Parcel]) -> None:
+        self._on_their_way += len(parcels)
         for parcel in parcels:
             self._held[parcel.host] += 1
-            task = asyncio.create_task(self._deliver(channels, parcel, claimed_at))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._waiting[parcel.host].append(parcel)
+            if self._loops[parcel.host] < PER_HOST:
+                self._loops[parcel.host] += 1
+                task = asyncio.create_task(self._deliver_to(parcel.host, channels))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, channels: Channels, parcel: Parcel, claimed_at: float) -> None:
-        async with self._host_at_once[parcel.host], self._at_once:
-            outcome = await _attempt(channels, parcel, claimed_at)
-        self._settled.append((parcel, outcome))
-        if len(self._settled) >= BATCH or len(self._tasks) == 1:
-            self._news.set()
+    async def _deliver_to(self, host: str, channels: Channels) -> None:
+        """Send what waits for a host, until nothing does: a task for each parcel would cost as much as its headers."""
+        waiting = self._waiting[host]
+        while waiting:
+            parcel = waiting.popleft()
+            async with self._at_once:
+                outcome = await _attempt(channels, parcel)
+            self._on_their_way -= 1
+            self._settled.append((parcel, outcome))
+            if len(self._settled) >= BATCH or not self._on_their_way:
+                self._news.set()
+        self._loops[host] -= 1
+        if not self._loops[host]:
+            del self._loops[host], self._waiting[host]
 
     def _let_go(self, parcel: Parcel, *, took_it: bool) -> None:
         if took_it:
@@ -133,7 +146,6 @@ class Sender:
         self._held[parcel.host] -= 1
         if not self._held[parcel.host]:
             del self._held[parcel.host]
-            self._host_at_once.pop(parcel.host, None)
             self._moved.pop(parcel.host, None)
 
     async def _pause(self) -> None:
@@ -149,13 +161,13 @@ class Sender:
         return await asyncio.get_running_loop().run_in_executor(self._database, work)
 
 
-async def _attempt(channels: Channels, parcel: Parcel, claimed_at: float) -> Outcome:
+async def _attempt(channels: Channels, parcel: Parcel) -> Outcome:
     card = next(iter(parcel.bundle.cards), None) if parcel.bundle else parcel.card
     if parcel.stale or parcel.email is None or card is None or card.recalled:
         return ended(Verdict.CANCELLED, parcel.stale or "There is nobody, or nothing, to tell any more.")
     if card.expires_at is not None and card.expires_at.timestamp() <= clock.time():
         return ended(Verdict.EXPIRED)
-    if time.monotonic() - claimed_at > UNTRIED_AFTER_SECONDS:
+    if time.monotonic() - parcel.claimed_at > UNTRIED_AFTER_SECONDS:
         return ended(Verdict.UNTRIED)
     if parcel.attempts > settings.OUTBOUND_MAX_ATTEMPTS:
         return ended(Verdict.REFUSED, "In each attempt the worker died, or was silent for longer than its lease.")
