@@ -62,7 +62,10 @@ class Audience:
     def settle(self, connection: Connection, topic: str) -> None:
         """Put one who resumed into its group."""
         self._end_resume(connection)
-        self.groups.setdefault(_key(connection, topic), Group()).add(connection, topic)
+        key = _key(connection, topic)
+        if key not in self.groups:
+            self.groups[key] = Group()
+        self.groups[key].add(connection, topic)
 
     def remove(self, connection: Connection, topic: str) -> None:
         """Let one go, wherever it is."""
@@ -98,7 +101,9 @@ class Index:
     def await_resume(self, connection: Connection, topics: Iterable[str]) -> None:
         """Note who is about to resume, in these topics."""
         for topic in topics:
-            self._audiences.setdefault(topic, Audience()).resuming.add(connection)
+            if topic not in self._audiences:
+                self._audiences[topic] = Audience()
+            self._audiences[topic].resuming.add(connection)
 
     def settle(self, connection: Connection) -> None:
         """Put one who resumed, and knows what it wants, into its groups."""

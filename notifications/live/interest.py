@@ -66,7 +66,8 @@ class Interest:
     def of(cls, state: ViewerState) -> Self:
         """From what the database says; names and filters are shared by all connections of the process."""
         profile = (state.is_kids, state.languages, state.region)
-        filters = {intern(topic): _shared(Filter(kinds, *profile)) for topic, kinds in state.topics.items()}
+        by_kinds = {kinds: _shared(Filter(kinds, *profile)) for kinds in set(state.topics.values())}
+        filters = {intern(topic): by_kinds[kinds] for topic, kinds in state.topics.items()}
         return cls(state.entitlement_version, state.periods, filters, state.muted or _NOTHING)
 
     def hears_from(self, topic: str) -> float:
