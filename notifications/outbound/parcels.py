@@ -82,8 +82,8 @@ class Parcel:
     """A claimed delivery with everything that it takes to send it. `attempts` counts this one.
 
     `email` is None when the endpoint, or its viewer, is not to be told any more; `stale` says why a delivery that was
-    put off is not wanted by now; `card` is None when the notification is gone. A digest has a `bundle`. `claimed_at` is a
-    time of the monotonic clock.
+    put off is not wanted by now; `card` is None when the notification is gone. A digest has a `bundle`. `claimed_at` is
+    a time of the monotonic clock.
     """
 
     key: DeliveryKey
