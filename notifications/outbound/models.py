@@ -50,6 +50,8 @@ class Endpoint(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["viewer", "channel", "address"], name="endpoint_once")]
+        # Whoever signs in at a browser takes it over from whom it belonged to.
+        indexes = [models.Index(fields=["address"], condition=models.Q(channel="web_push"), name="endpoint_browser")]
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} {self.label or self.address}".strip()

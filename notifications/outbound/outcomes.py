@@ -37,8 +37,16 @@ SENT = Outcome(verdict=Verdict.SENT)
 
 def failed(error: BaseException | str, *, retry_after: float = 0.0) -> Outcome:
     """The host could not take it now: to be tried again."""
-    text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-    return Outcome(verdict=Verdict.RETRY, error=text[:MAX_ERROR], retry_after=retry_after, blames_host=True)
+    return Outcome(verdict=Verdict.RETRY, error=_text(error), retry_after=retry_after, blames_host=True)
+
+
+def stumbled(error: BaseException) -> Outcome:
+    """We could not do it, by a fault of our own, which says nothing about the host: to be tried again."""
+    return Outcome(verdict=Verdict.RETRY, error=_text(error))
+
+
+def _text(error: BaseException | str) -> str:
+    return (error if isinstance(error, str) else f"{type(error).__name__}: {error}")[:MAX_ERROR]
 
 
 def ended(verdict: Verdict, error: str = "") -> Outcome:

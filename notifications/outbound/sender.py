@@ -21,7 +21,7 @@ from notifications.clock import clock
 from .channels import Channels
 from .claims import LEASE_SECONDS, Settled, claim, settle
 from .models import Lane
-from .outcomes import Outcome, Verdict, ended, failed
+from .outcomes import Outcome, Verdict, ended, stumbled
 from .parcels import Parcel
 
 AT_ONCE = 64
@@ -175,7 +175,7 @@ async def _attempt(channels: Channels, parcel: Parcel) -> Outcome:
         return await channels.send(parcel, card)
     except Exception as error:  # a bug of ours must not lose the others' outcomes; it is retried, then a dead letter
         logger.exception("Sending %s failed in a way that no channel foresaw", parcel.key)
-        return failed(error)
+        return stumbled(error)
 
 
 def _disconnect() -> None:

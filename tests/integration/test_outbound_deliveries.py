@@ -27,8 +27,9 @@ from notifications.models import Notification
 from notifications.outbound import claims, creation, endpoints, housekeeping, sealing, sender
 from notifications.outbound.endings import tell_viewer
 from notifications.outbound.models import Channel, Circuit, Delivery, Endpoint, Lane
-from notifications.outbound.outcomes import SENT, seconds_of
+from notifications.outbound.outcomes import SENT, Outcome, seconds_of
 from notifications.outbound.web_push import keys
+from notifications.outbound.webhook.channel import WebhookChannel
 from notifications.queries import inbox
 from tests.support.outbound_sinks import Browser, MailSink, WebSink, mail_sink, web_sink
 
@@ -333,6 +334,26 @@ def test_a_redirect_is_not_followed(sink: WebSink) -> None:
 
 
 # --- Circuits, lanes, leases ----------------------------------------------------------------------------------------
+def test_a_bug_of_our_own_is_tried_again_and_not_held_against_the_host(
+    sink: WebSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumble(*_: object) -> Outcome:
+        raise RuntimeError("a bug")
+
+    user = follower()
+    for number in range(2 * claims.FAILURES_TO_OPEN):
+        hook(sink, f"/ok/{number}", user=user)
+    with monkeypatch.context() as patch:
+        patch.setattr(WebhookChannel, "send", stumble)
+        deliver()
+    assert set(Delivery.objects.values_list("state", "last_error")) == {("open", "RuntimeError: a bug")}
+    assert not Circuit.objects.exists()
+
+    again()
+
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+
+
 def test_an_open_circuit_keeps_back_what_goes_there_and_lets_one_probe_through(sink: WebSink) -> None:
     user = follower()
     for n in range(8):
