@@ -199,10 +199,12 @@ def post_notification(
         "published_at": published_at,
         "expires_at": expires_at,
     }
+    before = Notification.objects.filter(subject=subject).first()  # nobody changes it: we have its topics
     notification = _written(subject, card)
     if notification is None or (recalled and notification.revision == 1):
         return notification
-    _add_postings(notification, heads, posted_at=now, regions=notification.regions, cause=cause)
+    regions = _concerned(before, notification)
+    _add_postings(notification, heads, posted_at=now, regions=regions, cause=cause)
     return notification
 
 
@@ -232,6 +234,13 @@ def revise_notification(
         cause=cause,
         **state,
     )
+
+
+def _concerned(before: Notification | None, after: Notification) -> list[str] | None:
+    """The regions for which a revision is news: where it is out, and where it was, as cards have to go there."""
+    if before is None or after.regions is None:
+        return after.regions
+    return None if before.regions is None else sorted({*before.regions, *after.regions})
 
 
 def _written(subject: str, card: dict[str, Any]) -> Notification | None:

@@ -228,3 +228,15 @@ def test_muting_changes_the_epoch_and_again_changes_nothing() -> None:
         epochs.append(inbox(viewer_id=viewer.pk).epoch)
 
     assert epochs[0] != epochs[1] == epochs[2]
+
+
+def test_a_change_is_news_also_where_it_takes_a_card_away() -> None:
+    shut = {"region": "AT", "opens_at": "2090-01-01T00:00:00+00:00", "closes_at": None}
+    first = post("Everywhere", subject="release:moved")
+    changes: list[dict[str, Any]] = [{"windows": [shut]}, {"windows": [shut | {"opens_at": None}]}, {"windows": [shut]}]
+
+    for version, change in enumerate(changes, start=2):
+        revise_notification(subject="release:moved", subject_version=version, **change)
+
+    news = Posting.objects.filter(notification=first).order_by("revision").values_list("regions", flat=True)
+    assert list(news) == [None, None, ["AT"], ["AT"]]
