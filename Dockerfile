@@ -20,5 +20,6 @@ USER marquee
 VOLUME /data
 EXPOSE 8000
 CMD ["uvicorn", "ott.asgi:application", "--host=0.0.0.0", "--port=8000", "--loop=ott.loop:Loop", \
-     "--ws=notifications.live.server:FramesProtocol", "--ws-max-size=1048576", "--ws-per-message-deflate=false", \
+     "--http=notifications.live.doorstep:DoorstepProtocol", "--ws=notifications.live.server:FramesProtocol", \
+     "--ws-max-size=1048576", "--ws-per-message-deflate=false", \
      "--ws-ping-interval=0", "--no-access-log", "--log-level=warning", "--timeout-graceful-shutdown=10"]

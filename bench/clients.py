@@ -22,7 +22,8 @@ class Clients:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self._lines: Queue[str] = Queue()
-        Thread(target=self._listen, daemon=True).start()
+        self._listener = Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -56,6 +57,16 @@ class Clients:
         told: dict[str, Any] = json.loads(self.hear("", REPORT_SECONDS))
         return told
 
+    def end(self) -> None:
+        """Kill them."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.kill()
+        self._process.wait()
+        self._listener.join()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
 
 @contextmanager
 def clients(module: str, *arguments: int, plan: Mapping[str, Any]) -> Iterator[Clients]:
@@ -70,8 +81,8 @@ def clients(module: str, *arguments: int, plan: Mapping[str, Any]) -> Iterator[C
             text=True,
             preexec_fn=dying_with_parent(),  # noqa: PLW1509 - the child only calls prctl
         )
+        running = Clients(process)
         try:
-            yield Clients(process)
+            yield running
         finally:
-            process.kill()
-            process.wait()
+            running.end()

@@ -12,7 +12,6 @@ from typing import Any
 
 import django
 import pytest
-from django.db import connection
 from django.test import override_settings
 from hypothesis import settings as hypothesis
 
@@ -37,7 +36,7 @@ hypothesis.register_profile("test", deadline=None)
 hypothesis.register_profile("soak", deadline=None, max_examples=2000)
 hypothesis.load_profile("soak" if os.environ.get("OTT_SOAK") else "test")
 
-pytest_plugins = ["tests.support.rabbitmq"]
+pytest_plugins = ["tests.support.live_fixtures", "tests.support.rabbitmq"]
 
 IN_CI = os.environ.get("CI") == "true"
 not_run: list[str] = []
@@ -133,7 +132,6 @@ def _cheap_passwords() -> Iterator[None]:
 
 
 @pytest.fixture
-def process_environment(transactional_db: None) -> dict[str, str]:
+def process_environment(transactional_db: None, test_database_url: str) -> dict[str, str]:
     """The environment for processes that a test starts on its own test database."""
-    server = os.environ["DATABASE_URL"].rpartition("/")[0]
-    return {**os.environ, "DATABASE_URL": f"{server}/{connection.settings_dict['NAME']}"}
+    return {**os.environ, "DATABASE_URL": test_database_url}

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 PAUSE_SECONDS = 0.02
+KNOCK = b"GET /ws/"
+MOST_HEAD_BYTES = 64 * 1024  # of a request, its headers included
 
 
 class Doorstep:
@@ -45,3 +48,50 @@ def doorstep(loop: asyncio.AbstractEventLoop) -> Doorstep:
     if loop not in _doorsteps:
         _doorsteps[loop] = Doorstep(loop)
     return _doorsteps[loop]
+
+
+class DoorstepProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol: who asks for a socket waits on the doorstep, as bytes that nobody has parsed.
+
+    Named to uvicorn as `--http=notifications.live.doorstep:DoorstepProtocol`. A page is served at once. A request whose
+    head is too long, which the parser would take for ever, is answered with 400.
+    """
+
+    _knocked_with = b""
+    _is_in = False
+    _head_bytes = 0  # so far, of the request whose head is being read
+    _reads_head = True
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the first ones say whether it is a page or a socket that is asked for."""
+        if self._is_in:
+            self._read(data)
+            return
+        is_first = not self._knocked_with
+        self._knocked_with += data
+        if not self._knocked_with.startswith(KNOCK) or len(self._knocked_with) > MOST_HEAD_BYTES:
+            self._come_in()
+        elif is_first:
+            doorstep(self.loop).knock(self._come_in)
+
+    def _come_in(self) -> None:
+        if not self._is_in and not self.transport.is_closing():
+            self._is_in = True
+            self._read(self._knocked_with)
+
+    def _read(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._reads_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self.send_400_response("The request's head is too long.")
+
+    def on_message_begin(self) -> None:
+        """Another request begins."""
+        self._reads_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """What comes now is its body."""
+        self._reads_head, self._head_bytes = False, 0
+        super().on_headers_complete()

@@ -32,7 +32,9 @@ def read_postings(holes: Sequence[Hole]) -> list[Posted]:
 
 
 def read_revisions(revisions: Collection[tuple[int, int]]) -> dict[tuple[int, int], Posted]:
-    """(notification, revision) → what was posted then, with all its places. Two queries, however many."""
+    """(notification, revision) → what was posted then, with all its places. Two queries, or none for none."""
+    if not revisions:
+        return {}
     wanted = {"notifications": [pk for pk, _ in revisions], "revisions": [revision for _, revision in revisions]}
     with connection.cursor() as cursor:
         cursor.execute(sql.load("revisions"), wanted)

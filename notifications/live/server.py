@@ -12,7 +12,6 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
-from .doorstep import doorstep
 from .frames import Outgoing
 
 EXTENSION = "marquee.frames"
@@ -25,22 +24,6 @@ class FramesProtocol(WebSocketsSansIOProtocol):
 
     _on_ready: Callable[[], None] | None = None
     _farewell: Callable[[], None] | None = None
-    _knocked_with: bytes | None = b""  # what came before it was let in; None afterwards
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes. The first of them, the handshake, wait on the doorstep, for it is dear: a crowd brings many."""
-        if self._knocked_with is None:
-            super().data_received(data)
-            return
-        is_first = not self._knocked_with
-        self._knocked_with += data
-        if is_first:
-            doorstep(self.loop).knock(self._come_in)
-
-    def _come_in(self) -> None:
-        knocked_with, self._knocked_with = self._knocked_with, None
-        if knocked_with and not self.transport.is_closing():
-            super().data_received(knocked_with)
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension to the application, whose task was made by now and has not begun."""

@@ -16,7 +16,8 @@ SELECT count(*) FROM (
         OFFSET 0  -- a fence, as in inbox.sql
     ) p
     CROSS JOIN LATERAL (SELECT * FROM notifications_notification WHERE id = p.notification_id OFFSET 0) n
-    WHERE /* sees(n, p, s) */
+    WHERE s.end_seq > GREATEST(s.from_seq, s.read_seq + 1)  -- else all of it is read, and nothing is looked up
+    AND /* sees(n, p, s) */
     AND NOT EXISTS (
         SELECT FROM notifications_readitem item
         WHERE item.viewer_id = %(viewer_id)s AND item.notification_id = n.id AND item.revision >= p.revision

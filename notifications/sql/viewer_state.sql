@@ -14,39 +14,35 @@ SELECT
         FROM accounts_membership m
         WHERE m.user_id = u.id AND (m.ends_at IS NULL OR m.ends_at > now() - interval '1 hour')
     ), '[]') AS periods,
-    COALESCE((
-        SELECT json_object_agg(name, position)::text FROM (
-            -- A topic that was left stands still where it was left.
-            SELECT t.name, CASE WHEN bool_or(s.until_seq IS NULL) THEN t.head ELSE max(s.until_seq) - 1 END AS position
-            FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
-            WHERE s.viewer_id = u.id
-            GROUP BY t.id
-            UNION ALL
-            -- The two given ones stand at 0 until they are made.
-            SELECT given.name, COALESCE(t.head, 0)
-            FROM (VALUES ('platform:all'), ('viewer:' || u.id)) AS given (name)
-            LEFT JOIN notifications_topic t USING (name)
-        ) held
-    ), '{}') AS positions,
-    COALESCE((
-        SELECT json_object_agg(t.name, t.tail)::text
-        FROM /* interests() */ s JOIN notifications_topic t ON t.id = s.topic_id
-        WHERE s.viewer_id = u.id AND s.until_seq IS NULL AND t.tail > 0
-    ), '{}') AS tails,
-    COALESCE((
-        SELECT json_object_agg(name, kinds)::text FROM (
-            SELECT t.name, to_json(s.kinds) AS kinds
-            FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
-            WHERE s.viewer_id = u.id AND s.until_seq IS NULL
-            UNION ALL
-            SELECT given.name, NULL FROM (VALUES ('platform:all'), ('viewer:' || u.id)) AS given (name)
-        ) followed
-    ), '{}') AS topics,
-    COALESCE((
-        SELECT jsonb_object_agg(t.name, extract(epoch FROM s.muted_until)::float8)
-        FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
-        WHERE s.viewer_id = u.id AND s.until_seq IS NULL AND s.muted_until > now() - interval '1 hour'
-    ), '{}') AS muted
+    told.positions,
+    COALESCE(told.tails, '{}') AS tails,
+    told.topics,
+    COALESCE(told.muted, '{}') AS muted
 FROM accounts_user u
 LEFT JOIN accounts_viewerprofile profile ON profile.user_id = u.id
+CROSS JOIN LATERAL (
+    SELECT
+        json_object_agg(name, position)::text AS positions,
+        (json_object_agg(name, tail) FILTER (WHERE is_followed AND tail > 0))::text AS tails,
+        (json_object_agg(name, kinds) FILTER (WHERE is_followed))::text AS topics,
+        (json_object_agg(name, extract(epoch FROM muted_until)::float8)
+            FILTER (WHERE muted_until > now() - interval '1 hour'))::text AS muted
+    FROM (
+        -- A topic that was left stands still where it was left.
+        SELECT
+            t.name, t.tail,
+            bool_or(s.until_seq IS NULL) AS is_followed,
+            CASE WHEN bool_or(s.until_seq IS NULL) THEN t.head ELSE max(s.until_seq) - 1 END AS position,
+            max(s.kinds) FILTER (WHERE s.until_seq IS NULL) AS kinds,
+            max(s.muted_until) FILTER (WHERE s.until_seq IS NULL) AS muted_until
+        FROM notifications_subscription s JOIN notifications_topic t ON t.id = s.topic_id
+        WHERE s.viewer_id = u.id
+        GROUP BY t.id
+        UNION ALL
+        -- The two given ones stand at 0 until they are made.
+        SELECT given.name, COALESCE(t.tail, 0), TRUE, COALESCE(t.head, 0), NULL, NULL
+        FROM (VALUES ('platform:all'), ('viewer:' || u.id)) AS given (name)
+        LEFT JOIN notifications_topic t USING (name)
+    ) topic
+) told
 WHERE u.id = %(viewer_id)s

@@ -16,7 +16,8 @@ _WORKER = (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "worker", "--witho
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "web": (
         *(*_PYTHON, "uvicorn", "ott.asgi:application", f"--host={LOOPBACK}", "--port={port}", "--loop=ott.loop:Loop"),
-        *("--ws=notifications.live.server:FramesProtocol", "--ws-max-size=1048576", "--ws-per-message-deflate=false"),
+        *("--http=notifications.live.doorstep:DoorstepProtocol", "--ws=notifications.live.server:FramesProtocol"),
+        *("--ws-max-size=1048576", "--ws-per-message-deflate=false"),
         *("--ws-ping-interval=0", "--no-access-log", "--log-level=warning", "--timeout-graceful-shutdown=3"),
     ),
     "broker": (sys.executable, "manage.py", "run_broker"),

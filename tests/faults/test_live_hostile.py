@@ -1,18 +1,20 @@
 """Clients and hints at their worst, while somebody else on the same process is served as if nothing were."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Barrier
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from websockets.exceptions import ConnectionClosed
 
 from accounts.models import User
+from bench.clients import clients
+from bench.live_audience import ALL
+from bench.people import make_followers
 from notifications.commands import subscribe
 from notifications.live import push as pushing
 from notifications.models import Epoch, ReadMark
@@ -22,25 +24,20 @@ from tests.integration.live_support import EPOCH, Client, LiveServer, bearer, pu
 from tests.integration.notifications_support import MOVIES, a_viewer, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
+CROWD = 5000 if os.environ.get("OTT_SOAK") else 200
+POSTED = 20
+PATIENCE = 120.0  # seconds
 
 
 @pytest.fixture(scope="module")
-def web(django_db_setup: None) -> Iterator[LiveServer]:
-    running = LiveServer({"DATABASE_URL": database_url()}).wait_until_ready()
+def web(test_database_url: str) -> Iterator[LiveServer]:
+    running = LiveServer({"DATABASE_URL": test_database_url}).wait_until_ready()
     yield running
     running.stop()
 
 
-@pytest.fixture
-def viewer(transactional_db: None) -> User:
-    Epoch.objects.create(value=EPOCH)
-    user = a_viewer()
-    subscribe(viewer_id=user.pk, topic=MOVIES)
-    return user
-
-
-def test_a_frame_of_ten_megabytes_ends_its_own_connection_alone(web: LiveServer, viewer: User) -> None:
-    with Client(web, viewer) as good, Client(web, viewer) as bad:
+def test_a_frame_of_ten_megabytes_ends_its_own_connection_alone(web: LiveServer, subscriber: User) -> None:
+    with Client(web, subscriber) as good, Client(web, subscriber) as bad:
         good.resume()
         with suppress(ConnectionClosed):
             bad.socket.send("x" * 10_000_000)
@@ -50,14 +47,16 @@ def test_a_frame_of_ten_megabytes_ends_its_own_connection_alone(web: LiveServer,
         assert good.titles(1) == ["Undisturbed"]
 
 
-def test_ten_thousand_frames_a_second_end_their_own_connection_and_delay_nobody(web: LiveServer, viewer: User) -> None:
+def test_ten_thousand_frames_a_second_end_their_own_connection_and_delay_nobody(
+    web: LiveServer, subscriber: User
+) -> None:
     def flood(client: Client) -> None:
         frame = json.dumps({"type": "pong"})
         with suppress(ConnectionClosed):
             for _ in range(10_000):
                 client.socket.send(frame)
 
-    with Client(web, viewer) as good, Client(web, viewer) as bad, ThreadPoolExecutor() as pool:
+    with Client(web, subscriber) as good, Client(web, subscriber) as bad, ThreadPoolExecutor() as pool:
         good.resume()
         flooding = pool.submit(flood, bad)
         for number in range(5):
@@ -67,45 +66,45 @@ def test_ten_thousand_frames_a_second_end_their_own_connection_and_delay_nobody(
         assert bad.close_code() == 1008
 
 
-def test_ten_thousand_positions_are_refused_by_name(web: LiveServer, viewer: User) -> None:
-    page = inbox(viewer_id=viewer.pk)
+def test_ten_thousand_positions_are_refused_by_name(web: LiveServer, subscriber: User) -> None:
+    page = inbox(viewer_id=subscriber.pk)
     forged = {f"c:{number}": number for number in range(2_500)}
-    with Client(web, viewer) as client:
+    with Client(web, subscriber) as client:
         client.send(type="resume", epoch=page.epoch, positions=page.positions | forged)
         assert client.next("error")["detail"].startswith("positions")
-    with Client(web, viewer) as client:
+    with Client(web, subscriber) as client:
         client.send(type="resume", epoch=page.epoch, positions={f"category:{n:06}": n for n in range(10_000)})
         assert client.close_code() == 1009  # above 64 KiB
 
 
-def test_another_viewers_ids_can_be_sent_and_change_nothing(web: LiveServer, viewer: User) -> None:
+def test_another_viewers_ids_can_be_sent_and_change_nothing(web: LiveServer, subscriber: User) -> None:
     other = a_viewer()
     subscribe(viewer_id=other.pk, topic="category:sports")
     theirs = post("Theirs", "category:sports")
-    with Client(web, viewer) as client:
+    with Client(web, subscriber) as client:
         client.resume()
         client.send(type="read", ids=[theirs.pk], positions={"category:sports": 1})
         assert client.next("read")["ids"] == []
 
     assert inbox(viewer_id=other.pk).unread == 1
-    assert not ReadMark.objects.filter(viewer=viewer, topic__name="category:sports").exists()
+    assert not ReadMark.objects.filter(viewer=subscriber, topic__name="category:sports").exists()
 
 
-def test_what_is_meant_for_one_viewer_reaches_no_other(web: LiveServer, viewer: User) -> None:
+def test_what_is_meant_for_one_viewer_reaches_no_other(web: LiveServer, subscriber: User) -> None:
     other = a_viewer()
     subscribe(viewer_id=other.pk, topic=MOVIES)
     posted = post("Read by one")
-    with Client(web, viewer) as mine, Client(web, other) as theirs:
+    with Client(web, subscriber) as mine, Client(web, other) as theirs:
         mine.resume()
         theirs.resume()
-        mark_read(viewer_id=viewer.pk, ids=[posted.pk])
+        mark_read(viewer_id=subscriber.pk, ids=[posted.pk])
 
         assert mine.next("read")["ids"] == [posted.pk]
         assert theirs.hears_nothing()
 
 
-def test_when_every_tenth_hint_is_lost_everything_arrives_once_and_in_order(web: LiveServer, viewer: User) -> None:
-    with Client(web, viewer) as client:
+def test_when_every_tenth_hint_is_lost_everything_arrives_once_and_in_order(web: LiveServer, subscriber: User) -> None:
+    with Client(web, subscriber) as client:
         client.resume()
         for number in range(50):
             notification = post(str(number))
@@ -117,8 +116,8 @@ def test_when_every_tenth_hint_is_lost_everything_arrives_once_and_in_order(web:
     assert healed_by(web) >= 5
 
 
-def test_group_messages_that_nobody_understands_stop_nothing(web: LiveServer, viewer: User) -> None:
-    with Client(web, viewer) as client:
+def test_group_messages_that_nobody_understands_stop_nothing(web: LiveServer, subscriber: User) -> None:
+    with Client(web, subscriber) as client:
         client.resume()
         for nonsense in ({"type": "live.posted"}, {"type": "live.dance"}, {"type": "live.read", "viewer": "x"}):
             pushing.send_to_hubs(nonsense)
@@ -128,15 +127,18 @@ def test_group_messages_that_nobody_understands_stop_nothing(web: LiveServer, vi
 
 
 def test_a_database_that_cuts_clients_off_while_they_resume_delays_them_and_loses_nothing(
-    web: LiveServer, viewer: User
+    web: LiveServer, subscriber: User
 ) -> None:
-    page, headers = inbox(viewer_id=viewer.pk), bearer(viewer)
+    page, headers = inbox(viewer_id=subscriber.pk), bearer(subscriber)
     post("Missed")
 
     def come_back(_: int) -> list[str]:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            with suppress(ConnectionClosed, TimeoutError), Client(web, viewer, additional_headers=headers) as client:
+            with (
+                suppress(ConnectionClosed, TimeoutError),
+                Client(web, subscriber, additional_headers=headers) as client,
+            ):
                 client.resume(page.epoch, page.positions)
                 return client.titles(1)
             time.sleep(0.1)
@@ -150,44 +152,32 @@ def test_a_database_that_cuts_clients_off_while_they_resume_delays_them_and_lose
         assert {tuple(future.result()) for future in returning} == {("Missed",)}
 
 
-def test_a_gateway_killed_under_many_clients_is_made_up_for_by_another_each_notification_once(viewer: User) -> None:
-    environment = {"DATABASE_URL": database_url()}
-    page, headers = inbox(viewer_id=viewer.pk), bearer(viewer)
-    first, second = (LiveServer(environment).wait_until_ready() for _ in range(2))
-    expected = [str(number) for number in range(20)]
-    crowd = range(settings.LIVE_MAX_PER_VIEWER)
-    all_are_live = Barrier(len(crowd) + 1)
-
-    def listen_through_the_kill(_: int) -> list[str]:
-        heard: list[str] = []
-        with Client(first, viewer, additional_headers=headers) as client:
-            client.resume(page.epoch, page.positions)
-            all_are_live.wait(30)
-            with suppress(ConnectionClosed):
-                while True:
-                    heard += client.titles(1, within=20)
-        with Client(second, viewer, additional_headers=headers) as again:
-            again.resume(client.epoch, client.positions)
-            heard += again.titles(len(expected) - len(heard), within=20)
-            assert again.hears_nothing()
-        return heard
-
+def test_a_gateway_killed_under_a_crowd_is_made_up_for_by_another_each_notification_once(
+    transactional_db: None, test_database_url: str
+) -> None:
+    # Given two gateways, and a crowd that is connected to one of them
+    Epoch.objects.create(value=EPOCH)
+    tokens = make_followers(CROWD)
+    first, second = (LiveServer({"DATABASE_URL": test_database_url}).wait_until_ready() for _ in range(2))
+    plan = {"tokens": tokens, "expected": POSTED}
     try:
-        with ThreadPoolExecutor(len(crowd)) as pool:
-            listening = [pool.submit(listen_through_the_kill, number) for number in crowd]
-            all_are_live.wait(30)
-            for title in expected:
-                push(post(title))
-                if title == "10":
+        with clients("bench.returning", first.port, second.port, plan=plan) as crowd:
+            crowd.hear("ready", PATIENCE)
+
+            # When it is killed between one notification and the next, and they come back to the other one
+            for number in range(POSTED):
+                if number == POSTED // 2:
                     first.process.kill()
-            assert [future.result() for future in listening] == [expected] * len(crowd)
+                push(post(str(number), ALL))
+            ends = crowd.hear_all({"back", "complete"}, PATIENCE)
+
+            # Then each of them has had each notification once
+            assert ends.keys() == {"back", "complete"}
+            report = crowd.report()
+        assert (report["incomplete"], report["repeated"], len(report["back"])) == (0, 0, CROWD)
     finally:
         first.process.wait(10)
         second.stop()
-
-
-def database_url() -> str:
-    return f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
 
 
 def cut_database_connections(*, keep: int) -> None:

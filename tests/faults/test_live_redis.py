@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
 from django.test import override_settings
 
 from accounts.models import User
-from notifications.commands import subscribe
-from notifications.models import Epoch
 from ott.embedded.valkey import EmbeddedValkey
-from tests.integration.live_support import EPOCH, Client, LiveServer, push
-from tests.integration.notifications_support import MOVIES, a_viewer, post
+from tests.integration.live_support import Client, LiveServer, push
+from tests.integration.notifications_support import post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HEALED_WITHIN = 3.0  # seconds, as the guarantee says
@@ -35,21 +32,12 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 
 
 @pytest.fixture(scope="module")
-def web(django_db_setup: None, valkey: EmbeddedValkey) -> Iterator[LiveServer]:
-    url = f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
-    running = LiveServer({"DATABASE_URL": url, "REDIS_URL": valkey.url}).wait_until_ready()
+def web(test_database_url: str, valkey: EmbeddedValkey) -> Iterator[LiveServer]:
+    running = LiveServer({"DATABASE_URL": test_database_url, "REDIS_URL": valkey.url}).wait_until_ready()
     layer = {**settings.CHANNEL_LAYERS["default"], "CONFIG": {"hosts": [f"{valkey.url}/0"], "prefix": "live"}}
     with override_settings(CHANNEL_LAYERS={"default": layer}):
         yield running
     running.stop()
-
-
-@pytest.fixture
-def viewer(transactional_db: None) -> User:
-    Epoch.objects.create(value=EPOCH)
-    user = a_viewer()
-    subscribe(viewer_id=user.pk, topic=MOVIES)
-    return user
 
 
 def is_live_again(client: Client) -> bool:
@@ -65,9 +53,9 @@ def is_live_again(client: Client) -> bool:
 
 
 def test_while_redis_is_gone_for_half_a_minute_postings_arrive_in_time_and_hints_come_back_with_an_empty_one(
-    web: LiveServer, valkey: EmbeddedValkey, viewer: User
+    web: LiveServer, valkey: EmbeddedValkey, subscriber: User
 ) -> None:
-    with Client(web, viewer) as client:
+    with Client(web, subscriber) as client:
         client.resume()
         with redis.Redis.from_url(valkey.url) as redis_client:
             redis_client.set("written before", "it was killed")
@@ -87,8 +75,8 @@ def test_while_redis_is_gone_for_half_a_minute_postings_arrive_in_time_and_hints
         assert is_live_again(client)
 
 
-def test_emptying_redis_disturbs_nobody(web: LiveServer, valkey: EmbeddedValkey, viewer: User) -> None:
-    with Client(web, viewer) as client, redis.Redis.from_url(valkey.url) as redis_client:
+def test_emptying_redis_disturbs_nobody(web: LiveServer, valkey: EmbeddedValkey, subscriber: User) -> None:
+    with Client(web, subscriber) as client, redis.Redis.from_url(valkey.url) as redis_client:
         client.resume()
         redis_client.flushall()
         push(post("After"))
@@ -96,8 +84,8 @@ def test_emptying_redis_disturbs_nobody(web: LiveServer, valkey: EmbeddedValkey,
         assert client.titles(1, within=1) == ["After"]
 
 
-def test_a_subscription_that_redis_drops_is_renewed(web: LiveServer, valkey: EmbeddedValkey, viewer: User) -> None:
-    with Client(web, viewer) as client, redis.Redis.from_url(valkey.url) as redis_client:
+def test_a_subscription_that_redis_drops_is_renewed(web: LiveServer, valkey: EmbeddedValkey, subscriber: User) -> None:
+    with Client(web, subscriber) as client, redis.Redis.from_url(valkey.url) as redis_client:
         client.resume()
         redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         push(post("Meanwhile"))
@@ -107,13 +95,12 @@ def test_a_subscription_that_redis_drops_is_renewed(web: LiveServer, valkey: Emb
 
 
 def test_a_web_process_that_starts_without_redis_serves_and_catches_up(
-    web: LiveServer, valkey: EmbeddedValkey, viewer: User
+    web: LiveServer, valkey: EmbeddedValkey, subscriber: User, test_database_url: str
 ) -> None:
     valkey.kill()
-    url = f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
-    second = LiveServer({"DATABASE_URL": url, "REDIS_URL": valkey.url}).wait_until_ready()
+    second = LiveServer({"DATABASE_URL": test_database_url, "REDIS_URL": valkey.url}).wait_until_ready()
     try:
-        with Client(second, viewer) as client:
+        with Client(second, subscriber) as client:
             client.resume()
             post("No Redis at all")
             assert client.titles(1, within=HEALED_WITHIN) == ["No Redis at all"]

@@ -3,21 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
-from django.db import connection
 
-from accounts.models import User
-from notifications.commands import subscribe
-from notifications.models import Epoch
-
-from .live_support import EPOCH, LiveServer
-from .notifications_support import MOVIES, a_viewer
-
-
-@pytest.fixture(scope="session")
-def test_database_url(django_db_setup: None) -> str:
-    """The address of the tests' own database, for processes that they start."""
-    return f"{settings.DATABASE_URL.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
+from .live_support import LiveServer
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +13,3 @@ def live_web(test_database_url: str) -> Iterator[LiveServer]:
     running = LiveServer({"DATABASE_URL": test_database_url}).wait_until_ready()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def subscriber(transactional_db: None) -> User:
-    """A member who follows Movies."""
-    Epoch.objects.create(value=EPOCH)
-    user = a_viewer()
-    subscribe(viewer_id=user.pk, topic=MOVIES)
-    return user
