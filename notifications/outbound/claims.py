@@ -4,6 +4,7 @@ The design is that of `broker.work`, for many rows at a time: a work item is cla
 alone; deliveries are found by what is due, and a hundred share a statement.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,8 +137,8 @@ def settle(settled: Sequence[Settled]) -> None:
     final = list(starmap(_final, settled))
     with transaction.atomic():
         mine, have_failed = _written(final)
-        _end_bundles([(p, o) for p, o in final if p.bundle and p.key in mine and o.verdict in ENDS])
-        buried = [(p, o) for p, o in final if p.key in mine and o.verdict in {Verdict.REFUSED, Verdict.GONE}]
+        _end_bundles([(parcel, outcome) for parcel, outcome in mine if parcel.bundle and outcome.verdict in ENDS])
+        buried = [(parcel, outcome) for parcel, outcome in mine if outcome.verdict in {Verdict.REFUSED, Verdict.GONE}]
         bury(buried)
         switch_off([(parcel, outcome) for parcel, outcome in buried if outcome.verdict == Verdict.GONE])
         if have_failed or any(outcome.blames_host for _, outcome in settled):
@@ -151,22 +152,24 @@ def _final(parcel: Parcel, outcome: Outcome) -> Settled:
     return parcel, outcome
 
 
-def _written(final: Sequence[Settled]) -> tuple[set[DeliveryKey], bool]:
-    """The deliveries that were still ours, and whether any host has failed of late, as far as they tell."""
-    parcels = [parcel for parcel, _ in final]
-    outcomes = [outcome for _, outcome in final]
-    bound: dict[str, Any] = {
-        **_columns([parcel.key for parcel in parcels]),
-        "tokens": [parcel.token for parcel in parcels],
-        "states": [_STATES[outcome.verdict] for outcome in outcomes],
-        "delays": list(starmap(_delay, final)),
-        "uncounted": [int(outcome.verdict == Verdict.UNTRIED) for outcome in outcomes],
-        "errors": [_storable(outcome.error) for outcome in outcomes],
-    }
+def _written(final: Sequence[Settled]) -> tuple[list[Settled], bool]:
+    """Those that were still ours, and whether any host has failed of late, as far as they tell."""
+    rows = [
+        {
+            "place": place,
+            **parcel.key._asdict(),
+            "token": str(parcel.token),
+            "state": _STATES[outcome.verdict],
+            "delay": _delay(parcel, outcome),
+            "uncounted": int(outcome.verdict == Verdict.UNTRIED),
+            "error": _storable(outcome.error),
+        }
+        for place, (parcel, outcome) in enumerate(final)
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(sql.load("settle_deliveries"), bound)
-        rows = cursor.fetchall()
-    return {DeliveryKey(*key) for *key, _ in rows}, any(have_failed for *_, have_failed in rows)
+        cursor.execute(sql.load("settle_deliveries"), {"settled": json.dumps(rows)})
+        told = cursor.fetchall()
+    return [final[place] for place, _ in told], any(have_failed for _, have_failed in told)
 
 
 def _end_bundles(ended: Sequence[Settled]) -> None:

@@ -1,5 +1,5 @@
--- What became of deliveries, for those alone that are still held under their token; answers which ones they were, and
--- whether any host has failed of late.
+-- What became of deliveries, for those alone that are still held under their token; answers their places, and whether
+-- any host has failed of late.
 UPDATE notifications_delivery d
 SET state = r.state,
     attempts = d.attempts - r.uncounted,
@@ -7,13 +7,13 @@ SET state = r.state,
     lease_token = NULL,
     last_error = r.error,
     finished_at = CASE WHEN r.state <> 'open' THEN now() END
-FROM unnest(
-    %(notifications)s::bigint[], %(viewers)s::bigint[], %(channels)s::text[], %(endpoints)s::bigint[],
-    %(tokens)s::uuid[], %(states)s::text[], %(delays)s::float8[], %(uncounted)s::int[], %(errors)s::text[]
-) AS r (notification_id, viewer_id, channel, endpoint_id, token, state, delay, uncounted, error)
+FROM jsonb_to_recordset(%(settled)s::jsonb) AS r (
+    place int, notification_id bigint, viewer_id bigint, channel text, endpoint_id bigint,
+    token uuid, state text, delay float8, uncounted int, error text
+)
 WHERE d.notification_id = r.notification_id
   AND d.viewer_id = r.viewer_id
   AND d.channel = r.channel
   AND d.endpoint_id = r.endpoint_id
   AND d.lease_token = r.token
-RETURNING d.notification_id, d.viewer_id, d.channel, d.endpoint_id, EXISTS (SELECT FROM notifications_circuit)
+RETURNING r.place, EXISTS (SELECT FROM notifications_circuit)
