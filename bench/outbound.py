@@ -36,6 +36,7 @@ from .report import Row, row_ratio
 
 LOOPBACK = "127.0.0.1"
 RUNS = 5
+PAIRS = 6  # of runs with and without a host that hangs: each comes first as often as second
 COUNT = {Channel.WEBHOOK: 4000, Channel.MAIL: 600, Channel.WEB_PUSH: 1000}
 HUNG = 100  # deliveries to a host that hangs, beside those to one that does not
 AT_LEAST = 0.5
@@ -218,22 +219,26 @@ def hanging_row(address: str, hanging: str) -> Row:
     """How much slower deliveries to one host are while another hangs."""
     endpoints = make_endpoints(Channel.WEBHOOK, COUNT[Channel.WEBHOOK], f"{address}/ok")
     hung = make_endpoints(Channel.WEBHOOK, HUNG, hanging)
-    alone, beside = [], []
-    for _ in range(RUNS):
-        alone.append(_seconds_until_last(address, endpoints, []))
-        beside.append(_seconds_until_last(address, endpoints, hung))
-        Delivery.objects.filter(lane=LANE, state="open").delete()
-        Circuit.objects.all().delete()
-    baseline, value = median(alone), median(beside)
+    pairs = []
+    for number in range(PAIRS):
+        seconds = {}
+        for others in ([], hung) if number % 2 else (hung, []):
+            seconds[bool(others)] = _seconds_until_last(address, endpoints, others)
+            Delivery.objects.filter(lane=LANE, state="open").delete()
+            Circuit.objects.all().delete()
+        pairs.append((seconds[False], seconds[True]))
+    # Of pairs that ran one after the other: within minutes a machine's speed may change by more than what is measured.
+    ratio = median(beside / alone for alone, beside in pairs)
+    baseline, value = (median(side) for side in zip(*pairs, strict=True))
     return Row(
         scenario="outbound",
         metric=f"{len(endpoints)} webhooks while another host hangs",
         value=round(value, 2),
         unit="s",
         baseline=round(baseline, 2),
-        ratio=round(value / baseline, 2),
+        ratio=round(ratio, 2),
         goal=f"<= {1 + SLOWER_AT_MOST:g} x without it",
-        met=value <= (1 + SLOWER_AT_MOST) * baseline,
+        met=ratio <= 1 + SLOWER_AT_MOST,
     )
 
 

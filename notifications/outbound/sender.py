@@ -27,8 +27,8 @@ from .parcels import Parcel
 AT_ONCE = 64
 PER_HOST = 16
 HELD = 1024
-HELD_PER_HOST = 24 * PER_HOST  # so many that none waits while others are claimed and settled
-BATCH = 128  # claimed or settled together, at least, while there is enough
+HELD_PER_HOST = 32 * PER_HOST  # so many that none waits while others are claimed and settled
+BATCH = 192  # claimed or settled together, at least, while there is enough
 PAUSE_SECONDS = 0.05
 LINGER_SECONDS = 0.5  # for which a sender stays when something was put off
 MOVING_SECONDS = 0.5  # without a success, after which a host no longer restrains what is claimed for others
