@@ -77,7 +77,8 @@ class DoorstepProtocol(HttpToolsProtocol):
     def _come_in(self) -> None:
         if not self._is_in and not self.transport.is_closing():
             self._is_in = True
-            self._read(self._knocked_with)
+            data, self._knocked_with = self._knocked_with, b""
+            self._read(data)
 
     def _read(self, data: bytes) -> None:
         super().data_received(data)
@@ -85,6 +86,11 @@ class DoorstepProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
                 self.send_400_response("The request's head is too long.")
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, and let go of the parser, which would keep this object for as long as it lives."""
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
 
     def on_message_begin(self) -> None:
         """Another request begins."""
