@@ -199,12 +199,9 @@ def post_notification(
         "published_at": published_at,
         "expires_at": expires_at,
     }
-    before = Notification.objects.filter(subject=subject).first()  # nobody changes it: we have its topics
-    notification = _written(subject, card)
-    if notification is None or (recalled and notification.revision == 1):
-        return notification
-    regions = _concerned(before, notification)
-    _add_postings(notification, heads, posted_at=now, regions=regions, cause=cause)
+    notification, regions = _written(subject, card)
+    if notification is not None and not (recalled and notification.revision == 1):
+        _add_postings(notification, heads, posted_at=now, regions=regions, cause=cause)
     return notification
 
 
@@ -236,32 +233,31 @@ def revise_notification(
     )
 
 
-def _concerned(before: Notification | None, after: Notification) -> list[str] | None:
-    """The regions for which a revision is news: where it is out, and where it was, as cards have to go there."""
-    if before is None or after.regions is None:
-        return after.regions
-    return None if before.regions is None else sorted({*before.regions, *after.regions})
-
-
-def _written(subject: str, card: dict[str, Any]) -> Notification | None:
-    """The notification in its new state; None when the state held is as new."""
+def _written(subject: str, card: dict[str, Any]) -> tuple[Notification | None, list[str] | None]:
+    """The notification in its new state, None when the state held is as new; and the regions for which it is news."""
     held = Notification.objects.select_for_update().filter(subject=subject).first()
     if held is None:
         if card["published_at"] < retention.forgets_before():
-            return None  # it may have been told of and forgotten; a late replay is no news
+            return None, None  # it may have been told of and forgotten; a late replay is no news
         # Ids are drawn under the topics' locks, so that in a topic a higher id means a later first posting.
-        return Notification.objects.create(subject=subject, **card)
+        return Notification.objects.create(subject=subject, **card), card["regions"]
     if card["subject_version"] <= held.subject_version:
-        return None
+        return None, None
     if card["kind"] != held.kind:
         held.postings.update(kind=card["kind"])
     first = held.recalled and not held.postings.exists()
     revision = 1 if first else held.revision + 1
     if any(getattr(held, name) != card[name] for name in AUDIENCE):
         card |= {"audience_revision": revision}
+    regions = _concerned(held.regions, card["regions"])
     Notification.objects.filter(pk=held.pk).update(**card, revision=revision)
     held.refresh_from_db()
-    return held
+    return held, regions
+
+
+def _concerned(before: list[str] | None, after: list[str] | None) -> list[str] | None:
+    """Where a revision is news: where it is out, and where it was, as cards have to go there. None: everywhere."""
+    return None if before is None or after is None else sorted({*before, *after})
 
 
 @transaction.atomic

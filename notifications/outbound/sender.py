@@ -26,8 +26,8 @@ from .parcels import Parcel
 
 AT_ONCE = 64
 PER_HOST = 16
-HELD = 1024
 HELD_PER_HOST = 32 * PER_HOST  # so many that none waits while others are claimed and settled
+HELD = 4 * HELD_PER_HOST  # as `AT_ONCE` is of `PER_HOST`: three hosts that hang leave room for others
 BATCH = 192  # claimed or settled together, at least, while there is enough
 PAUSE_SECONDS = 0.05
 LINGER_SECONDS = 0.5  # for which a sender stays when something was put off
