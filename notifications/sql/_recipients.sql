@@ -8,5 +8,5 @@ AND EXISTS (
     WHERE p.notification_id = n.id AND s.viewer_id = e.viewer_id AND /* reaches(n, p, s) */
       AND s.viewer_id >= %(first)s AND s.viewer_id < %(last)s  -- as e: else all interests are read for a few of them
 )
-AND EXISTS (SELECT FROM accounts_user u WHERE u.id = e.viewer_id AND u.is_active)
+AND NOT EXISTS (SELECT FROM accounts_user u WHERE u.id = e.viewer_id AND NOT u.is_active)
 AND CASE WHEN pref.viewer_id IS NULL THEN TRUE ELSE /* wanted(e, n, pref) */ END

@@ -9,7 +9,11 @@ SELECT
     COALESCE(decided.lane, %(lane)s),
     COALESCE(decided.state, 'open'),
     0,
-    COALESCE(decided.due_at, now()),
+    -- While its host's circuit is open it would only be put off again by the claim.
+    CASE decided.state
+        WHEN 'held' THEN decided.due_at
+        ELSE GREATEST(COALESCE(decided.due_at, now()), circuit.retry_at)
+    END,
     now(),
     CASE WHEN decided.state IN ('expired', 'suppressed') THEN now() END,
     COALESCE(decided.reason, ''),
@@ -18,6 +22,7 @@ SELECT
     decided.capped_on
 FROM notifications_notification n
 JOIN notifications_endpoint e ON e.viewer_id >= %(first)s AND e.viewer_id < %(last)s
+LEFT JOIN notifications_circuit circuit ON circuit.host = e.host
 LEFT JOIN notifications_preference pref ON pref.viewer_id = e.viewer_id
 LEFT JOIN LATERAL (
     /* decision(e, n, pref) */

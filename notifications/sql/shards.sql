@@ -1,8 +1,9 @@
 -- Where the shards of `size` interests in the topics of a notification begin, and where the last one ends: viewers' ids.
+-- (Behind the fence all users are read for the platform's topic alone.)
 WITH followers AS MATERIALIZED (
     SELECT s.viewer_id
-    FROM /* interests() */ s
-    WHERE s.topic_id IN (SELECT topic_id FROM notifications_posting WHERE notification_id = %(notification)s)
+    FROM (SELECT DISTINCT topic_id FROM notifications_posting WHERE notification_id = %(notification)s) p
+    CROSS JOIN LATERAL (SELECT * FROM /* interests() */ one WHERE one.topic_id = p.topic_id OFFSET 0) s
 )
 (
     SELECT viewer_id

@@ -389,6 +389,19 @@ def test_an_open_circuit_keeps_back_what_goes_there_and_lets_one_probe_through(s
     assert not Delivery.objects.filter(state="open").exists()
 
 
+def test_what_is_made_while_a_circuit_is_open_is_due_when_its_host_is_tried_again(sink: WebSink) -> None:
+    user = follower()
+    shut, working = hook(sink, user=user), hook(sink, host="localhost", user=user)
+    tried_again = datetime.now(UTC) + timedelta(minutes=5)
+    Circuit.objects.create(host=shut.host, failures=5, retry_at=tried_again)
+
+    make(post("Low Tide"))
+
+    due = dict(Delivery.objects.values_list("endpoint_id", "next_attempt_at"))
+    assert due[shut.pk] == tried_again
+    assert due[working.pk] < tried_again
+
+
 def test_live_alerts_go_before_releases_and_these_before_recommendations(
     sink: WebSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
