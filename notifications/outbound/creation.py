@@ -17,6 +17,12 @@ from .models import Lane
 SHARD = 50_000  # subscriptions: about a quarter of a second of one statement
 SHARD_MEMORY = "64MB"  # in which a shard is sorted without a file
 END = 2**62  # above every viewer's id
+_THERE_ALREADY = """
+    SELECT EXISTS (
+        SELECT FROM notifications_delivery
+        WHERE notification_id = %(notification)s AND viewer_id >= %(first)s AND viewer_id < %(last)s
+    )
+"""
 EVERYBODY = {"first": 0, "last": END}  # the bounds of a statement that looks for few viewers, wherever they are
 
 
@@ -38,7 +44,10 @@ def plan(*, notification_id: int, cause: Message | None = None) -> int:
 
 @transaction.atomic
 def create(*, notification_id: int, lane: int, first: int, last: int, cause: Message | None = None) -> int:
-    """Make the deliveries of the viewers [first, last), those alone that are missing; how many were."""
+    """Make the deliveries of the viewers [first, last), those alone that are missing; how many were.
+
+    Of two that make the first ones at once, one fails, and finds them there when it is tried again.
+    """
     bound: dict[str, Any] = {
         "notification": notification_id,
         "lane": lane,
@@ -52,7 +61,10 @@ def create(*, notification_id: int, lane: int, first: int, last: int, cause: Mes
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL work_mem = '{SHARD_MEMORY}'")
         cursor.execute(sql.load("lock_capped"), {"first": first, "last": last})
-        cursor.execute(sql.load("create_deliveries"), bound)
+        cursor.execute(_THERE_ALREADY, bound)
+        # Where none is there yet, PostgreSQL need not look for each: that saves a fifth.
+        careful = " ON CONFLICT DO NOTHING" if cursor.fetchone()[0] else ""
+        cursor.execute(sql.load("create_deliveries") + careful, bound)
         count: int = cursor.rowcount
     if count:
         message = deliveries_created(notification_id=notification_id, first=first, count=count)

@@ -6,9 +6,9 @@ AND p.seq >= s.from_seq
 AND (s.until_seq IS NULL OR p.seq < s.until_seq)
 AND (s.is_given OR n.kind = ANY (s.kinds))
 AND (s.muted_until IS NULL OR p.posted_at >= s.muted_until)
-AND EXISTS (
+AND CASE WHEN /* suits_all(n, p) */ THEN TRUE ELSE EXISTS (
     SELECT FROM accounts_viewerprofile v WHERE v.user_id = s.viewer_id AND /* suits(n, p, v) */
-)
+) END
 AND CASE WHEN s.is_given THEN p.posted_at >= s.since ELSE EXISTS (
     SELECT FROM accounts_membership m
     WHERE m.user_id = s.viewer_id

@@ -1,4 +1,4 @@
--- A delivery for each endpoint of the viewers [first, last) who are to be told of a notification; twice is as once.
+-- A delivery for each endpoint of the viewers [first, last) who are to be told of a notification.
 -- Which, when and whether it leaves at all is decided here, for each viewer by what they prefer.
 INSERT INTO notifications_delivery (
     notification_id, viewer_id, channel, endpoint_id, lane, state, attempts, next_attempt_at, created_at, finished_at,
@@ -32,4 +32,3 @@ AND NOT n.recalled
 AND (n.expires_at IS NULL OR n.expires_at > now())
 AND /* recipients(e, n, pref) */
 ORDER BY e.viewer_id, e.channel, e.id  -- in the order of the index, which is then filled from left to right
-ON CONFLICT DO NOTHING

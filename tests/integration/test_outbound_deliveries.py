@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp.resolver import ThreadedResolver
 from django.conf import LazySettings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.test import Client
 from py_vapid import Vapid
@@ -31,6 +31,7 @@ from notifications.outbound.outcomes import SENT, Outcome, seconds_of
 from notifications.outbound.web_push import keys
 from notifications.outbound.webhook.channel import WebhookChannel
 from notifications.queries import inbox
+from tests.support.live_client import eventually
 from tests.support.outbound_sinks import Browser, MailSink, WebSink, mail_sink, web_sink
 
 from .notifications_support import MOVIES, a_viewer, post
@@ -112,6 +113,35 @@ def test_each_endpoint_of_those_who_are_told_gets_one_delivery_however_often_the
     assert [make(notification), make(notification)] == [2, 0]
     rows = Delivery.objects.order_by("channel").values_list("viewer_id", "channel", "lane")
     assert list(rows) == [(told.pk, "mail", Lane.RELEASE), (told.pk, "webhook", Lane.RELEASE)]
+
+
+def test_of_two_that_make_the_same_at_once_one_fails_and_finds_all_there_when_it_is_tried_again(sink: WebSink) -> None:
+    hook(sink)
+    notification = post("Low Tide")
+    failed: list[IntegrityError] = []
+
+    def make_too() -> None:
+        with pytest.raises(IntegrityError) as error:
+            make(notification)
+        failed.append(error.value)
+        connection.close()
+
+    with transaction.atomic():
+        assert make(notification) == 1
+        second = threading.Thread(target=make_too)
+        second.start()
+        eventually(somebody_waits_for_a_lock)
+    second.join(30)
+
+    assert len(failed) == 1
+    assert make(notification) == 0
+    assert Delivery.objects.count() == 1
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def test_kinds_that_were_not_chosen_and_what_was_recalled_are_not_delivered(sink: WebSink) -> None:
