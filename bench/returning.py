@@ -27,8 +27,10 @@ from .crowd import LONG, handshake, masked, raise_file_limit, say
 CONNECTING_AT_ONCE = 100
 CLOSE, TEXT = 8, 1
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds; docs/live-protocol.md, "How a connection ends"
+ASK_AFTER, ASK_BEFORE = 10.0, 30.0  # seconds after a welcome without a count
 VERY_LONG = 127
 PONG = masked('{"type":"pong"}')
+ASK = masked('{"type":"read","ids":[]}')
 
 
 @cache
@@ -91,6 +93,7 @@ class Client:
         self.clients = clients
         self.shown: Counter[int] = Counter()  # how often each notification came
         self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.lacks_count = False  # of what is unread: there was a crowd
         self._token = token
         self._epoch = ""
         self._positions: dict[str, int] = {}
@@ -140,6 +143,7 @@ class Client:
             case "welcome":
                 self._epoch, self._positions = frame["epoch"], dict(frame["positions"])
                 self._pause = FIRST_PAUSE
+                self.lacks_count = frame["unread"] is None
             case "notification":
                 self._show(frame["id"])
                 self._advance(frame["positions"])
@@ -205,6 +209,13 @@ class Connection(asyncio.Protocol):
             elif opcode == TEXT and (answer := self._client.take(payload)):
                 self._transport.write(answer)
         self._bytes = self._bytes[start:]
+        if self._client.lacks_count:
+            self._client.lacks_count = False
+            asyncio.get_running_loop().call_later(random.uniform(ASK_AFTER, ASK_BEFORE), self._ask)
+
+    def _ask(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(ASK)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the client."""

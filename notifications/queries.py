@@ -262,7 +262,7 @@ class ReadNews:
     version: int
     states: States
     positions: dict[str, int]
-    unread: int
+    unread: int | None  # None where nobody counted
 
     @property
     def ids(self) -> list[int]:
@@ -280,7 +280,7 @@ def read_news(*, viewer_id: int) -> ReadNews:
     return news_from_row(_rows("read_state", viewer_id)[0], unread=unread_count(viewer_id=viewer_id))
 
 
-def news_from_row(row: Mapping[str, Any], *, unread: int) -> ReadNews:
+def news_from_row(row: Mapping[str, Any], *, unread: int | None) -> ReadNews:
     """A row of `read_state.sql`."""
     return ReadNews(row["version"], states_of(json.loads(row["items"])), json.loads(row["positions"]), unread)
 

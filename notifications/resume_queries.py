@@ -44,11 +44,12 @@ def _revisions(text: str) -> Revisions:
     return tuple((int(notification), None if revision == "-" else int(revision)) for notification, revision in pairs)
 
 
-def read_news_of(*, viewer_ids: Sequence[int]) -> list[ReadNews]:
-    """What each viewer has read, and how many are left. Two queries."""
-    unread = {row["place"]: row["count"] for row in _rows("unread", viewer_ids, limit=UNREAD_LIMIT)}
+def read_news_of(*, viewer_ids: Sequence[int], counted: bool = True) -> list[ReadNews]:
+    """What each viewer has read, and, where that is to be `counted`, how many are left. Two queries, or one."""
+    rows = _rows("unread", viewer_ids, limit=UNREAD_LIMIT) if counted else []
+    unread = {row["place"]: row["count"] for row in rows}
     return [
-        news_from_row(row, unread=unread[row["place"]])
+        news_from_row(row, unread=unread.get(row["place"]))
         for row in sorted(_rows("read_state", viewer_ids), key=itemgetter("place"))
     ]
 

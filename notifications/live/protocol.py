@@ -128,12 +128,15 @@ def parse(text: str | None) -> ClientFrame:
 
 # --- From the server -----------------------------------------------------------------------------------------------
 class Welcome(_Frame):
-    """The connection is live from `positions` on; `unread` includes what was missed, which follows."""
+    """The connection is live from `positions` on; `unread` includes what was missed, which follows.
+
+    It is null where a crowd resumes: then the client asks for it a while later.
+    """
 
     type: Literal["welcome"] = "welcome"
     epoch: str
     positions: dict[str, int]
-    unread: int
+    unread: int | None
     heartbeat: float
 
 
@@ -159,14 +162,14 @@ class NotificationFrame(_Frame):
 class ReadNotice(_Frame):
     """What this viewer has read, marked as unread or dismissed, here or elsewhere, and how many unread ones are left.
 
-    `states` has {id: revision} under each state; `ids` are those that are read.
+    `states` has {id: revision} under each state; `ids` are those that are read. `unread` is null as in `welcome`.
     """
 
     type: Literal["read"] = "read"
     ids: list[int]
     states: States
     positions: dict[str, int]
-    unread: int
+    unread: int | None
 
     @classmethod
     def of(cls, news: ReadNews) -> Self:

@@ -18,6 +18,7 @@ const WORDS = {
 const plainTitle = document.title;
 const MOST_COUNTED = 100; // "99+"
 const ASK_WITHIN = 20_000; // milliseconds
+const CROWD_PASSES = 10_000;
 const standing = new Standing();
 let unread = 0;
 
@@ -64,11 +65,11 @@ function showRead(frame) {
     else if (state) setUnread(entry, state === "unread");
     if (state && state !== "unread") removeToast(entry.dataset.entry);
   }
-  showUnread(frame.unread);
+  if (frame.unread !== null) showUnread(frame.unread);
   if (frame.ids.length || Object.keys(frame.positions).length || Object.keys(frame.states.dismissed).length) closePopups();
 }
 
-/** Their time has come: they go, and are counted no more. All who hold the same card ask for the count, not all at once. */
+/** Their time has come: they go, and are counted no more. */
 function dropExpired(live, over) {
   const gone = new Set(over.filter(isUnread).map((entry) => entry.dataset.entry));
   for (const entry of over) {
@@ -77,8 +78,11 @@ function dropExpired(live, over) {
   }
   if (unread < MOST_COUNTED) showUnread(unread - gone.size);
   closePopups();
-  setTimeout(() => live.askUnread(), Math.random() * ASK_WITHIN);
+  askInAWhile(live);
 }
+
+/** All who hold the same card, or who come back in a crowd, ask for the count, not all at once. */
+const askInAWhile = (live, after = 0) => setTimeout(() => live.askUnread(), after + Math.random() * ASK_WITHIN);
 
 /** Let the service worker close the popups of what is over: see `closeOver` there. */
 async function closePopups() {
@@ -214,7 +218,7 @@ export function startInbox() {
   const seen = new Seen(live);
   const expiry = new Expiry((over) => dropExpired(live, over));
   live.addEventListener("state", (event) => showState(event.detail));
-  live.addEventListener("unread", (event) => showUnread(event.detail));
+  live.addEventListener("unread", (event) => (event.detail === null ? askInAWhile(live, CROWD_PASSES) : showUnread(event.detail)));
   live.addEventListener("notification", (event) => {
     showNotification(live, seen, event.detail);
     expiry.look();

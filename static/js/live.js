@@ -3,7 +3,7 @@
 //   state         detail: "connecting" | "connected" | "reconnecting" | "offline" | "signed-out"
 //   notification  detail: the frame, once for each revision; `missed` is true where `unread` has counted it
 //   read          detail: the frame
-//   unread        detail: a count
+//   unread        detail: a count, or null: a crowd has come back, ask for it in a while
 //   reset         the list must be loaded again; then call `resume` with what it carries
 
 const FIRST_WAIT = 500; // milliseconds

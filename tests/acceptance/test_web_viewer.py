@@ -1,9 +1,10 @@
 """What viewers do: join, follow, be told, look up, lose the connection, choose a theme."""
 
+import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from .site import Site
 
@@ -128,6 +129,34 @@ def test_what_came_while_offline_is_there_after_reconnecting(site: Site) -> None
         expect(titles).to_have_text([re.compile("the second unseen"), re.compile("the first unseen")])
         page.reload()
         expect(titles).to_have_text([re.compile("the second unseen"), re.compile("the first unseen")])
+
+
+def test_who_comes_back_in_a_crowd_is_told_what_is_unread_a_while_later(site: Site) -> None:
+    def as_in_a_crowd(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: socket.send(without_count(str(message))))
+
+    with site.visit("reader") as visitor:
+        visitor.context.clock.install()
+        visitor.context.route_web_socket(re.compile("/ws/live/$"), as_in_a_crowd)
+        page = live(visitor.open("/notifications/"))
+        site.publish("Low Tide: while a crowd comes back")
+        expect(page.locator(".inbox .entry").filter(has_text="while a crowd comes back")).to_be_visible()
+        badge = page.locator("[data-unread-badge]").first
+        expect(badge).to_be_visible()
+        told = badge.inner_text()
+        badge.evaluate("(node) => (node.textContent = 'as before')")
+        page.clock.fast_forward(9_000)
+        expect(badge).to_have_text("as before")
+        page.clock.fast_forward(22_000)
+        expect(badge).to_have_text(told)
+        assert visitor.complaints == []
+
+
+def without_count(message: str) -> str:
+    """A welcome as it is told while a crowd comes back; any other frame as it is."""
+    frame = json.loads(message)
+    return json.dumps(frame | {"unread": None}) if frame["type"] == "welcome" else message
 
 
 def test_without_a_network_a_page_says_so(site: Site) -> None:

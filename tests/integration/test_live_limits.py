@@ -10,11 +10,14 @@ import pytest
 from django.conf import settings
 
 from accounts.models import User
+from notifications.commands import subscribe
 from notifications.live.batching import AT_ONCE, Batcher
+from notifications.live.protocol import Resume
+from notifications.live.resume import CROWD, Snapshot, read_snapshots
 from notifications.queries import inbox
 
 from .live_support import Client, LiveServer, push
-from .notifications_support import post
+from .notifications_support import MOVIES, a_viewer, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,3 +111,23 @@ async def test_questions_asked_together_are_answered_together_and_each_gets_its_
     assert all(answer == 2 * number for number, answer in enumerate(answers, start=1) if number % 7)
     assert max(batches) <= AT_ONCE
     assert len(batches) < 20
+
+
+def test_nothing_is_counted_for_a_crowd_and_what_it_missed_is_read_all_the_same() -> None:
+    viewers = [a_viewer().pk for _ in range(CROWD)]
+    for viewer_id in viewers:
+        subscribe(viewer_id=viewer_id, topic=MOVIES)
+    page = inbox(viewer_id=viewers[0])
+    post("Low Tide")
+    asked = [(viewer_id, Resume(type="resume")) for viewer_id in viewers]
+    asked[0] = (viewers[0], Resume(type="resume", epoch=page.epoch, positions=page.positions))
+
+    crowd, few = read_snapshots(asked), read_snapshots(asked[:-1])
+
+    for snapshots, unread in ((crowd, None), (few, 1)):
+        for snapshot in snapshots:
+            assert isinstance(snapshot, Snapshot)
+            assert snapshot.reads is not None
+            assert snapshot.reads.unread == unread
+        assert isinstance(snapshots[0], Snapshot)
+        assert len(snapshots[0].missed.postings) == 1
