@@ -30,6 +30,7 @@ from .live_audience import ALL
 from .live_contenders import HOST, free_port
 from .own_platform import own_platform
 from .people import make_followers
+from .population import settle_tables
 from .report import Row, percentile, row_within
 
 CLIENTS = 5000
@@ -62,6 +63,7 @@ def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
     """Measure; `commands` starts each process of the platform, on `{port}`, and another web process to be killed."""
     raise_file_limit()
     tokens = make_followers(CLIENTS)
+    settle_tables()
     cookie = _signed_in()
     with own_platform(commands, url=current_url()) as port:
         outcomes = [_measure(port, commands["web"], tokens, cookie) for _ in range(RUNS)]

@@ -27,7 +27,7 @@ from .crowd import LONG, handshake, masked, raise_file_limit, say
 CONNECTING_AT_ONCE = 100
 CLOSE, TEXT = 8, 1
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds; docs/live-protocol.md, "How a connection ends"
-ASK_AFTER, ASK_BEFORE = 10.0, 30.0  # seconds after a welcome without a count
+ASK_AFTER, ASK_BEFORE = 30.0, 50.0  # seconds after a welcome without a count
 VERY_LONG = 127
 PONG = masked('{"type":"pong"}')
 ASK = masked('{"type":"read","ids":[]}')

@@ -124,7 +124,7 @@ export class Live extends EventTarget {
         this.#attempt = 0;
         this.#epoch = frame.epoch;
         this.#heartbeat = frame.heartbeat;
-        this.#isCatchingUp = true; // until the ping that ends what was missed
+        this.#isCatchingUp = frame.unread !== null; // until the ping that ends what was missed
         this.#tellState("connected");
         this.#tell("unread", frame.unread);
         break;
