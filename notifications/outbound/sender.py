@@ -97,9 +97,12 @@ class Sender:
         if room < BATCH or (self._tasks and now < self._next_claim):
             return bool(self._tasks)
         for lane in self._lanes:
-            take = partial(claim, lane=lane, limit=room, per_host=HELD_PER_HOST, held=dict(self._held))
+            limit = min(room, BATCH)  # what is claimed first is sent while more is claimed
+            take = partial(claim, lane=lane, limit=limit, per_host=HELD_PER_HOST, held=dict(self._held))
             claimed = await self._in_database(take)
             self._begin(channels, claimed.parcels)
+            if claimed.seen == limit and self._room() >= BATCH:
+                self._news.set()  # there is more, and there is room
             if claimed.seen > len(claimed.parcels):  # put off, for a moment it may be
                 self._lingers_until = now + LINGER_SECONDS
                 self._next_claim = now if claimed.parcels else now + PAUSE_SECONDS

@@ -13,6 +13,7 @@ WITH due AS MATERIALIZED (
     SET retry_at = now() + make_interval(secs => %(lease)s)
     WHERE c.retry_at <= now() AND c.host IN (
         SELECT e.host FROM due JOIN notifications_endpoint e ON e.id = due.endpoint_id
+        WHERE EXISTS (SELECT FROM notifications_circuit WHERE retry_at <= now())  -- else nothing is looked up
     )
     RETURNING c.host
 ), judged AS (

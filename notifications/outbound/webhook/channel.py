@@ -38,11 +38,11 @@ class WebhookChannel:
 
 
 def _meaning(status: int, retry_after: str | None) -> Outcome:
-    if HTTPStatus(200) <= status < HTTPStatus(300):
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return SENT
     if status == HTTPStatus.GONE:
         return ended(Verdict.GONE, "It answered 410: it is gone.")
-    if HTTPStatus(300) <= status < HTTPStatus(400):
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return ended(Verdict.GONE, f"It answered {status}: redirects are not followed.")
     outcome = failed(f"It answered {status}.", retry_after=seconds_of(retry_after))
     return outcome if is_busy(status) else Outcome(verdict=Verdict.RETRY, error=outcome.error)
