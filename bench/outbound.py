@@ -168,7 +168,7 @@ def ours(endpoints: Sequence[Endpoint]) -> float:
 
 # --- Rows -----------------------------------------------------------------------------------------------------------
 def channel_row(channel: Channel, url: str) -> Row:
-    """Our rate beside that of a bare client, in turns: the pair with the median ratio, as machines change their speed."""
+    """Our rate beside that of a bare client, in turns; of the pair with the median ratio, as machines change speed."""
     endpoints = make_endpoints(channel, COUNT[channel], url)
     parcels = parcels_of(endpoints)
     rates = [(asyncio.run(bare(channel, parcels, at_once=sender.PER_HOST)), ours(endpoints)) for _ in range(RUNS)]
