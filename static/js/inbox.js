@@ -52,7 +52,7 @@ function showNotification(live, seen, notification) {
   else showToast(notification);
   if (notification.recalled) closePopups();
   if (notification.revision > 1) live.askUnread();
-  else if (!wasUnread && !notification.missed && state !== "read") showUnread(unread + 1);
+  else if (!wasUnread && !notification.counted && state !== "read") showUnread(unread + 1);
   seen.card(notification.positions);
 }
 

@@ -1,7 +1,7 @@
 // The client of the live protocol (docs/live-protocol.md). It knows frames, not pages: it tells by events.
 //
 //   state         detail: "connecting" | "connected" | "reconnecting" | "offline" | "signed-out"
-//   notification  detail: the frame, once for each revision; `missed` is true where `unread` has counted it
+//   notification  detail: the frame, once for each revision; `counted` is true where `unread` holds it
 //   read          detail: the frame
 //   unread        detail: a count, or null: a crowd has come back, ask for it in a while
 //   reset         the list must be loaded again; then call `resume` with what it carries
@@ -26,7 +26,7 @@ export class Live extends EventTarget {
   #silence = 0;
   #heartbeat = 25;
   #state = "";
-  #isCatchingUp = false;
+  #isCounted = false; // what comes: from a welcome with a count until the ping that ends what was missed
 
   constructor(url) {
     super();
@@ -124,17 +124,17 @@ export class Live extends EventTarget {
         this.#attempt = 0;
         this.#epoch = frame.epoch;
         this.#heartbeat = frame.heartbeat;
-        this.#isCatchingUp = frame.unread !== null; // until the ping that ends what was missed
+        this.#isCounted = frame.unread !== null;
         this.#tellState("connected");
         this.#tell("unread", frame.unread);
         break;
       case "notification":
         if ((this.#revisions.get(frame.id) ?? 0) >= frame.revision) return;
         this.#revisions.set(frame.id, frame.revision);
-        this.#tell("notification", { ...frame, missed: this.#isCatchingUp });
+        this.#tell("notification", { ...frame, counted: this.#isCounted });
         break;
       case "ping":
-        this.#isCatchingUp = false;
+        this.#isCounted = false;
         this.#send({ type: "pong" });
         break;
       case "read":
