@@ -18,7 +18,7 @@ const WORDS = {
 const plainTitle = document.title;
 const MOST_COUNTED = 100; // "99+"
 const ASK_WITHIN = 20_000; // milliseconds
-const CROWD_PASSES = 30_000;
+const CROWD_PASSES = 30_000; // milliseconds
 const standing = new Standing();
 let unread = 0;
 

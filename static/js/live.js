@@ -26,7 +26,7 @@ export class Live extends EventTarget {
   #silence = 0;
   #heartbeat = 25;
   #state = "";
-  #isCounted = false; // what comes: from a welcome with a count until the ping that ends what was missed
+  #isCounted = false; // whether a count was told that holds what comes: what was missed, until the ping that ends it
 
   constructor(url) {
     super();
