@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -229,9 +230,15 @@ def state_from_row(row: Mapping[str, Any]) -> ViewerState:
         periods=tuple((start, float("inf") if end is None else end) for start, end in json.loads(row["periods"])),
         positions=json.loads(row["positions"]),
         tails=json.loads(row["tails"]),
-        topics={name: frozenset(kinds or RULE_VALUES["kinds"]) for name, kinds in json.loads(row["topics"]).items()},
+        topics={name: _kinds(kinds) for name, kinds in json.loads(row["topics"]).items()},
         muted=json.loads(row["muted"]),
     )
+
+
+@cache
+def _kinds(text: str | None) -> frozenset[str]:
+    """What `viewer_state.sql` tells of the kinds that are wanted of a topic: all of them, where it tells nothing."""
+    return frozenset(text.split() if text else RULE_VALUES["kinds"])
 
 
 class ItemState(StrEnum):
@@ -242,13 +249,14 @@ class ItemState(StrEnum):
     DISMISSED = "dismissed"
 
 
+_ITEM_STATES = tuple(ItemState)  # going through the class itself costs more than all the rest
 ItemRow = tuple[int, int, bool, bool]  # notification, revision, is it read, is it dismissed
 States = dict[ItemState, dict[int, int]]  # notifications by their state, each with the revision of which it was said
 
 
 def states_of(items: Iterable[ItemRow]) -> States:
     """Read items by their states."""
-    states: States = {state: {} for state in ItemState}
+    states: States = {state: {} for state in _ITEM_STATES}
     for notification_id, revision, is_read, is_dismissed in items:
         said = ItemState.READ if is_read else ItemState.UNREAD
         states[ItemState.DISMISSED if is_dismissed else said][notification_id] = revision

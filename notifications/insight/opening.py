@@ -44,6 +44,6 @@ def opened_from(request: HttpRequest, notification_id: int, mark: str) -> HttpRe
 def _count(viewer_id: int, notification_id: int) -> bool:
     """Count the viewer, if they are there and see this notification; whether they do."""
     seen = visible_among(viewer_id=viewer_id, ids=[notification_id])
-    for visible in seen:
-        tally.note(Stage.OPENED, visible, (viewer_id,))
+    if seen:
+        tally.note(Stage.OPENED, tuple(seen), (viewer_id,))
     return bool(seen)

@@ -35,14 +35,14 @@ class Tally:
     """What was noted and Redis does not know yet."""
 
     def __init__(self) -> None:
-        self._noted: deque[tuple[Stage, int, Iterable[int]]] = deque()
+        self._noted: deque[tuple[Stage, tuple[int, ...], Iterable[int]]] = deque()
         self._waiting: dict[Name, set[int]] = defaultdict(set)
         self._telling = threading.Lock()
         self._pid = 0
 
-    def note(self, stage: Stage, notification_id: int, viewer_ids: Iterable[int]) -> None:
-        """Count these viewers at `stage`. `viewer_ids` is kept, not copied."""
-        self._noted.append((stage, notification_id, viewer_ids))
+    def note(self, stage: Stage, notification_ids: tuple[int, ...], viewer_ids: Iterable[int]) -> None:
+        """Count these viewers of these notifications at `stage`. `viewer_ids` is kept, not copied."""
+        self._noted.append((stage, notification_ids, viewer_ids))
         if self._pid != os.getpid():  # threads do not survive a fork
             self._start()
 
@@ -76,17 +76,20 @@ class Tally:
             self._waiting.clear()
 
     def _gather(self) -> None:
-        """Sort what was noted by sketch, each viewer once."""
-        held = sum(map(len, self._waiting.values()))
+        """Sort what was noted by sketch, each viewer once. Of a crowd, many have got the same notifications at once."""
+        lots: dict[tuple[Stage, tuple[int, ...]], set[int]] = defaultdict(set)
         while self._noted:
-            stage, notification_id, viewer_ids = self._noted.popleft()
-            for included in _INCLUDED[stage]:
-                viewers = self._waiting[Name(notification_id, included)]
+            stage, notification_ids, viewer_ids = self._noted.popleft()
+            lots[stage, notification_ids].update(viewer_ids)
+        held = sum(map(len, self._waiting.values()))
+        for (stage, notification_ids), counted in lots.items():
+            for name in (Name(pk, included) for pk in notification_ids for included in _INCLUDED[stage]):
+                viewers = self._waiting[name]
                 before = len(viewers)
                 if held < MOST_WAITING:
-                    viewers.update(viewer_ids)
+                    viewers |= counted
                 else:
-                    metrics.lost.inc(len(set(viewer_ids) - viewers))
+                    metrics.lost.inc(len(counted - viewers))
                 held += len(viewers) - before
 
 

@@ -101,9 +101,19 @@ class Connection:
         """What it wants of each topic that it follows."""
         return {} if self.interest is None else self.interest.filters
 
-    def period_in(self, topic: str) -> Period:
-        """When it may hear of what is posted to `topic`, as far as membership is concerned."""
-        return ALWAYS if is_given(topic) else self.period
+    def hears(self, topic: str) -> bool:
+        """Whether neither a mute nor the end of a membership stands between it and what is posted to `topic`."""
+        interest = self.interest
+        is_muted = interest is not None and topic in interest.muted
+        return not is_muted and (self.period is not NO_PERIOD or is_given(topic))
+
+    def bounds_in(self, topic: str) -> tuple[float, float, int]:
+        """What it hears of in `topic`: posted from when until when (seconds since 1970), and above which seq."""
+        start, end = ALWAYS if is_given(topic) else self.period
+        interest = self.interest
+        if interest is not None and topic in interest.muted:
+            start = max(start, interest.muted[topic])
+        return start, end, self.floors.get(topic, 0)
 
     def wants(self, posted: Posted, topic: str) -> bool:
         """Whether this viewer is to see a posting that came in `topic`, at this moment. Asked by `index.Group`."""

@@ -135,8 +135,8 @@ async def _acknowledge(connection: Connection, frame: Ack) -> None:
     shown = connection.acknowledge(frame.positions)
     if frame.ids:
         shown += await in_thread(visible_among, viewer_id=viewer_id, ids=frame.ids)
-    for notification_id in shown:
-        tally.note(Stage.SEEN, notification_id, (viewer_id,))
+    if shown:
+        tally.note(Stage.SEEN, tuple(shown), (viewer_id,))
 
 
 async def _read(connection: Connection, frame: ReadRequest) -> None:

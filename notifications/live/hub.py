@@ -170,7 +170,7 @@ class Hub:
                     connection.await_ack(part.postings)
         metrics.pushed.inc(broadcast.pushed)
         for notification_id, viewer_ids in broadcast.reached():
-            tally.note(Stage.PUSHED, notification_id, viewer_ids)
+            tally.note(Stage.PUSHED, (notification_id,), viewer_ids)
 
     def _keep(self, connection: Connection, release: Release) -> None:
         """Keep a release for a connection that is reading the database."""
@@ -187,7 +187,7 @@ class Hub:
                 connection.offer(posted.frame)
                 connection.await_ack((posted,))
                 metrics.pushed.inc()
-                tally.note(Stage.PUSHED, posted.notification, (connection.identity.viewer_id,))
+                tally.note(Stage.PUSHED, (posted.notification,), (connection.identity.viewer_id,))
         elif any(connection.may_lose(posted, topic) for topic in release.topics):
             self.reset(connection, "entitlement")
 

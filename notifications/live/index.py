@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from .connection import Connection
-from .interest import NEVER_MUTED, NO_PERIOD, Filter
+from .interest import Filter
 from .order import Release
 from .posted import Posted
 
@@ -25,7 +25,7 @@ class Group:
     def add(self, connection: Connection, topic: str) -> None:
         """Take one in, and draw the bounds closer."""
         self.connections.add(connection)
-        self._narrow(connection, topic)
+        self._narrow(*connection.bounds_in(topic))
 
     def wanting(self, posted: Posted, topic: str) -> set[Connection]:
         """Those who want a posting that passes the filter."""
@@ -33,17 +33,17 @@ class Group:
             return self.connections
         self._forget_bounds()  # whoever drew them this close may have left
         for connection in self.connections:
-            self._narrow(connection, topic)
+            self._narrow(*connection.bounds_in(topic))
         return {connection for connection in self.connections if connection.wants(posted, topic)}
 
     def _forget_bounds(self) -> None:
         self._start, self._end, self._floor = float("-inf"), float("inf"), 0
 
-    def _narrow(self, connection: Connection, topic: str) -> None:
-        start, end = connection.period_in(topic)
-        self._start = max(self._start, start, _hears_from(connection, topic))
-        self._end = min(self._end, end)
-        self._floor = max(self._floor, connection.floors.get(topic, 0))
+    def _narrow(self, start: float, end: float, floor: int) -> None:
+        if start > self._start or end < self._end or floor > self._floor:  # mostly not
+            self._start = max(self._start, start)
+            self._end = min(self._end, end)
+            self._floor = max(self._floor, floor)
 
 
 class Audience:
@@ -59,20 +59,21 @@ class Audience:
         """Whether nobody is left."""
         return not self.groups and not self.resuming
 
-    def settle(self, connection: Connection, topic: str) -> None:
+    def settle(self, connection: Connection, topic: str, of: Filter) -> None:
         """Put one who resumed into its group."""
         self._end_resume(connection)
-        key = _key(connection, topic)
-        if key not in self.groups:
-            self.groups[key] = Group()
-        self.groups[key].add(connection, topic)
+        key = (of, connection.hears(topic))
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = Group()
+        group.add(connection, topic)
 
     def remove(self, connection: Connection, topic: str) -> None:
         """Let one go, wherever it is."""
         if not connection.is_live:
             self._end_resume(connection)
             return
-        key = _key(connection, topic)
+        key = (connection.filters[topic], connection.hears(topic))
         self.groups[key].connections.discard(connection)
         if not self.groups[key].connections:
             del self.groups[key]
@@ -81,15 +82,6 @@ class Audience:
         self.resuming.discard(connection)
         if not self.resuming:
             self.resuming.clear()  # gives back the room that a crowd took
-
-
-def _key(connection: Connection, topic: str) -> tuple[Filter, bool]:
-    hears = connection.period_in(topic) is not NO_PERIOD and _hears_from(connection, topic) == NEVER_MUTED
-    return connection.filters[topic], hears
-
-
-def _hears_from(connection: Connection, topic: str) -> float:
-    return NEVER_MUTED if connection.interest is None else connection.interest.hears_from(topic)
 
 
 class Index:
@@ -107,8 +99,8 @@ class Index:
 
     def settle(self, connection: Connection) -> None:
         """Put one who resumed, and knows what it wants, into its groups."""
-        for topic in connection.registered:
-            self._audiences[topic].settle(connection, topic)
+        for topic, of in connection.filters.items():
+            self._audiences[topic].settle(connection, topic, of)
 
     def remove(self, connection: Connection, topics: Iterable[str]) -> list[str]:
         """Let one go from these topics; those in which nobody is left."""

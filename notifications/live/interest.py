@@ -18,9 +18,11 @@ ALWAYS: Period = (float("-inf"), float("inf"))
 NO_PERIOD: Period = (float("inf"), float("inf"))  # it never begins, nor ends
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Filter:
     """What a viewer wants of a topic. All who want the same share one, and a posting is held against it once for all.
+
+    Only `shared` makes them, so one is told from another by its identity, which costs nothing.
 
     A new rule has its place here: a field for what profile or subscription say, and a condition in `passes`. What
     differs from viewer to viewer, such as a moment, would leave everybody alone with a filter of their own: that
@@ -28,9 +30,15 @@ class Filter:
     """
 
     kinds: frozenset[str]
-    is_kids: bool = False
-    languages: frozenset[str] = frozenset()  # none: any
-    region: str = ""
+    is_kids: bool
+    languages: frozenset[str]  # none: any
+    region: str
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def shared(cls, kinds: frozenset[str], is_kids: bool, languages: frozenset[str], region: str) -> Self:
+        """The one with these values; there are few, as there are few kinds, languages and regions."""
+        return cls(kinds, is_kids, languages, region)
 
     def passes(self, posted: Posted) -> bool:
         """Whether a posting is for those who have this filter, if they are members and came before it.
@@ -66,7 +74,7 @@ class Interest:
     def of(cls, state: ViewerState) -> Self:
         """From what the database says; names and filters are shared by all connections of the process."""
         profile = (state.is_kids, state.languages, state.region)
-        by_kinds = {kinds: _shared(Filter(kinds, *profile)) for kinds in set(state.topics.values())}
+        by_kinds = {kinds: Filter.shared(kinds, *profile) for kinds in set(state.topics.values())}
         filters = {intern(topic): by_kinds[kinds] for topic, kinds in state.topics.items()}
         return cls(state.entitlement_version, state.periods, filters, state.muted or _NOTHING)
 
@@ -81,9 +89,3 @@ class Interest:
     def is_member_at(self, moment: float) -> bool:
         """Whether there is such a period."""
         return self.period_at(moment) is not NO_PERIOD
-
-
-@lru_cache(maxsize=4096)
-def _shared(filter_: Filter) -> Filter:
-    """The one filter that equals this one; there are few, as there are few kinds, languages and regions."""
-    return filter_

@@ -1,7 +1,7 @@
 -- mine()
 -- The viewer's interests with all that `_sees.sql` asks for: which kinds, from which seq to which, when it was to be
 -- posted (`heard`), read up to where, and the profile.
-interests AS MATERIALIZED (
+(
     SELECT
         one.viewer_id, one.topic_id, topic.name, one.is_given,
         COALESCE(one.kinds, %(kinds)s::varchar[]) AS kinds,

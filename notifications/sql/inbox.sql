@@ -1,7 +1,7 @@
 -- A page of the viewer's inbox, newest first: a merge of all interests' notifications below the cursor, in rounds. A
 -- round takes the newest few of each, more where more is posted, and judges those alone above which none was cut short:
 -- what gave as many as were taken may hold more of its last, and below. Until the page is full, each round takes more.
-WITH RECURSIVE /* mine() */, searched AS MATERIALIZED (
+WITH RECURSIVE interests AS MATERIALIZED /* mine() */, searched AS MATERIALIZED (
     SELECT *, (end_seq / sum(end_seq) OVER ())::float8 AS share FROM interests WHERE lower(heard) <= clock_timestamp()
 ), round AS (
     SELECT %(before)s::bigint - 1 AS low, %(first_size)s::float8 AS size, '{}'::bigint[] AS ids

@@ -1,5 +1,5 @@
 -- Takes back that notifications up to the positions were marked as unread; answers which ones.
-WITH /* mine() */
+WITH interests AS MATERIALIZED /* mine() */
 UPDATE notifications_readitem own
 SET is_read = TRUE
 FROM notifications_notification n

@@ -1,7 +1,7 @@
 -- Keeps what the viewer says of single notifications, those alone that they can see; answers which ones changed.
 -- Of `is_read` and `is_dismissed`, what is null stays as it is. It is said of what the card shows: its newest state, even if
 -- that was posted as news for others alone.
-WITH /* mine() */
+WITH interests AS MATERIALIZED /* mine() */
 INSERT INTO notifications_readitem AS item (viewer_id, notification_id, revision, is_read, is_dismissed)
 SELECT %(viewer_id)s, n.id, n.revision, said.is_read, said.is_dismissed
 FROM notifications_notification n

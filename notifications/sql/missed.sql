@@ -1,7 +1,6 @@
 -- What a viewer who holds `positions` has missed: the newest visible revision of each notification, in posting order, as
 -- one text `notification:revision …`, because of a crowd many have missed the same. The revision is `-` where the viewer
 -- may hold a card that is not for them any more.
-WITH /* mine() */
 SELECT string_agg(
     newest.notification_id || ':' || COALESCE(newest.revision::text, '-'),
     ' ' ORDER BY newest.posted_at, newest.notification_id
@@ -12,7 +11,9 @@ FROM (
         max(missed.revision) FILTER (WHERE missed.is_visible) AS revision,
         max(missed.posted_at) AS posted_at
     FROM jsonb_each_text(%(positions)s) AS held (topic, seq)
-    JOIN interests s ON s.name = held.topic
+    CROSS JOIN LATERAL (SELECT id FROM notifications_topic WHERE name = held.topic OFFSET 0) topic
+    -- A fence, as in inbox.sql: the topics held are few, and of the viewer's interests no other is looked at.
+    CROSS JOIN LATERAL (SELECT * FROM /* mine() */ interests WHERE topic_id = topic.id OFFSET 0) s
     CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT

@@ -1,6 +1,6 @@
 -- Which of these notifications need not be told any more: what the viewer has read or dismissed, what was taken back or
 -- has expired. One that never stood in a topic, such as a test, can only expire.
-WITH /* mine() */
+WITH interests AS MATERIALIZED /* mine() */
 SELECT n.id
 FROM notifications_notification n
 LEFT JOIN LATERAL /* standing(n) */ seen ON TRUE

@@ -1,7 +1,7 @@
 -- How many notifications the viewer has not read, counted up to `limit`.
 -- Each is counted at one posting: of its newest visible revision, the one in the first topic, in the order in which
 -- topics are scanned. So nothing has to be sorted or made distinct, and the scan ends at the limit.
-WITH /* mine() */
+WITH interests AS MATERIALIZED /* mine() */
 SELECT count(*) FROM (
     (SELECT
     FROM interests s

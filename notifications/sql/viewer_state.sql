@@ -24,7 +24,7 @@ CROSS JOIN LATERAL (
     SELECT
         json_object_agg(name, position)::text AS positions,
         (json_object_agg(name, tail) FILTER (WHERE is_followed AND tail > 0))::text AS tails,
-        (json_object_agg(name, kinds) FILTER (WHERE is_followed))::text AS topics,
+        (json_object_agg(name, array_to_string(kinds, ' ')) FILTER (WHERE is_followed))::text AS topics,
         (json_object_agg(name, extract(epoch FROM muted_until)::float8)
             FILTER (WHERE muted_until > now() - interval '1 hour'))::text AS muted
     FROM (

@@ -46,7 +46,7 @@ def reach_of(notification: Notification) -> dict[str, int]:
 def count(notification: Notification, viewers: range | list[int], stage: Stage = Stage.PUSHED) -> None:
     """As a process counts that begins and ends with it."""
     tally = Tally()
-    tally.note(stage, notification.pk, viewers)
+    tally.note(stage, (notification.pk,), viewers)
     tally.tell()
 
 
@@ -157,7 +157,7 @@ def test_noting_waits_for_nobody_and_loses_nothing_while_redis_is_away(line: Pro
     line.close()
     began = time.perf_counter()
     for first in range(0, 2000, 100):
-        tally.note(Stage.PUSHED, notification.pk, range(first, first + 100))
+        tally.note(Stage.PUSHED, (notification.pk,), range(first, first + 100))
     assert time.perf_counter() - began < 0.1
     with pytest.raises(redis.RedisError):
         tally.tell()
@@ -169,7 +169,7 @@ def test_noting_waits_for_nobody_and_loses_nothing_while_redis_is_away(line: Pro
 
 def test_a_process_tells_redis_by_itself() -> None:
     notification, tally = post("By itself"), Tally()
-    tally.note(Stage.PUSHED, notification.pk, [1, 2, 3])
+    tally.note(Stage.PUSHED, (notification.pk,), [1, 2, 3])
     deadline = time.monotonic() + 5
     while not flush():
         assert time.monotonic() < deadline
