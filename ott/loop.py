@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import uvloop
 
-AT_A_TURN = 16
+AT_A_TURN = 64
 
 
 class Listeners:

@@ -9,6 +9,7 @@ from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 PAUSE_SECONDS = 0.02
+MADE_UP_SECONDS = 3 * PAUSE_SECONDS  # at most, when the loop is late: else a busy one would never reach the rate
 KNOCK = b"GET /ws/"
 MOST_HEAD_BYTES = 64 * 1024  # of a request, its headers included
 
@@ -20,7 +21,7 @@ class Doorstep:
         self._loop = loop
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_pausing = False
-        self._at_once = max(1, int(settings.LIVE_ADMISSIONS_PER_SECOND * PAUSE_SECONDS))
+        self._opened_at = loop.time()
 
     def knock(self, come_in: Callable[[], None]) -> None:
         """Call back when it is this one's turn: now, unless others came just before."""
@@ -29,7 +30,11 @@ class Doorstep:
             self._open()
 
     def _open(self) -> None:
-        for _ in range(min(self._at_once, len(self._waiting))):
+        now = self._loop.time()
+        seconds = min(now - self._opened_at, MADE_UP_SECONDS)
+        self._opened_at = now
+        due = max(1, round(settings.LIVE_ADMISSIONS_PER_SECOND * seconds))
+        for _ in range(min(due, len(self._waiting))):
             self._waiting.popleft()()
         self._is_pausing = True
         self._loop.call_later(PAUSE_SECONDS, self._end_pause)

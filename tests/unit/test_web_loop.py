@@ -28,12 +28,12 @@ def test_a_crowd_is_let_in_many_at_a_turn_and_nobody_once_it_is_closed(loop: Loo
         """How many are let in at the first turn at which anybody is."""
         with ExitStack() as crowd:
             for _ in range(2 * AT_A_TURN):
-                crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+                crowd.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
             while not let_in:
                 await asyncio.sleep(0)
             return len(let_in)
 
-    server = loop.run_until_complete(loop.create_server(Guest, "127.0.0.1", 0))
+    server = loop.run_until_complete(loop.create_server(Guest, "127.0.0.1", 0, backlog=2 * AT_A_TURN))
     port = server.sockets[0].getsockname()[1]
     assert 1 < loop.run_until_complete(first_turn(port)) <= AT_A_TURN
 
