@@ -58,12 +58,10 @@ topology = Topology(
         WorkQueue(name="encode", handler="catalog.tasks.encode_asset", lane="media", max_attempts=3, fair_by="studio"),
         WorkQueue(name="fan_out", handler="notifications.tasks.fan_out", lane="default"),
         WorkQueue(name="fan_out_urgent", handler="notifications.tasks.fan_out", lane="urgent"),
-        WorkQueue(name="plan_deliveries", handler="notifications.outbound.tasks.plan_deliveries", lane="outbound"),
-        WorkQueue(name="plan_alerts", handler="notifications.outbound.tasks.plan_deliveries", lane="outbound-urgent"),
+        WorkQueue(name="plan_deliveries", handler="notifications.outbound.tasks.plan_deliveries", lane="bulk"),
+        WorkQueue(name="plan_alerts", handler="notifications.outbound.tasks.plan_alerts", lane="outbound-urgent"),
         WorkQueue(name="create_deliveries", handler="notifications.outbound.tasks.create_deliveries", lane="bulk"),
-        WorkQueue(
-            name="create_alerts", handler="notifications.outbound.tasks.create_deliveries", lane="outbound-urgent"
-        ),
+        WorkQueue(name="create_alerts", handler="notifications.outbound.tasks.create_alerts", lane="outbound-urgent"),
         WorkQueue(
             name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="outbound-urgent"
         ),

@@ -12,7 +12,7 @@ from .threads import in_thread
 
 AT_ONCE = 64
 WORKERS = 2
-GATHER_SECONDS = 0.1  # in a storm: many small batches cost more than a few large ones
+GATHER_SECONDS = 0.1  # in a storm, until a batch is full: many small ones cost more than a few large ones
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -33,6 +33,7 @@ class Batcher(Generic[Question, Answer]):
         self._per_second = per_second
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
+        self.pending = 0  # questions that are not answered yet
 
     async def ask(self, question: Question) -> Answer:
         """The answer. Raises what `handle` gave or raised."""
@@ -42,7 +43,11 @@ class Batcher(Generic[Question, Answer]):
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
-        return await future
+        self.pending += 1
+        try:
+            return await future
+        finally:
+            self.pending -= 1
 
     async def _work(self) -> None:
         while self._waiting:
@@ -52,7 +57,8 @@ class Batcher(Generic[Question, Answer]):
             await self._answer(asked)
             if self._waiting:  # a storm
                 pause = len(asked) * WORKERS / self._per_second * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-                await asyncio.sleep(max(GATHER_SECONDS, pause - (time.monotonic() - started)))
+                shortest = 0.0 if len(self._waiting) >= AT_ONCE else GATHER_SECONDS
+                await asyncio.sleep(max(shortest, pause - (time.monotonic() - started)))
 
     async def _answer(self, asked: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         answers: list[Answer | Exception]

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from notifications.crowds import ANNOUNCE_SECONDS, CrowdWatch, announce
 from notifications.queries import read_news
 
 from . import tick
@@ -47,6 +48,7 @@ class Gateway:
                 "live-feed": self._listen(),
                 "live-probe": self._probe(),
                 "live-heartbeat": self._heartbeat(),
+                "live-crowd": self._watch_for_crowds(),
             }.items()
         ]
         self._errands: set[asyncio.Task[None]] = set()
@@ -128,6 +130,17 @@ class Gateway:
         self._errands.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.warning("The tick has to do it: %s", error)
+
+    async def _watch_for_crowds(self) -> None:
+        """Ask whoever may wait to do so while many resume."""
+        watch = CrowdWatch()
+        while True:
+            await asyncio.sleep(ANNOUNCE_SECONDS)
+            if watch.sees_crowd(self.resumer.resuming, now=time.monotonic()):
+                try:
+                    await in_thread(announce)
+                except Exception as error:
+                    logger.warning("A crowd could not be announced: %s", error)
 
     # --- heartbeat -------------------------------------------------------------------------------------------------
     async def _heartbeat(self) -> None:

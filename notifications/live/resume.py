@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 
+from notifications.crowds import CROWD
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
 from notifications.queries import ReadNews, ViewerState
@@ -22,7 +23,6 @@ from .posted import Posted
 from .protocol import Ping, ReadNotice, ResetReason, Resume, Welcome
 
 ATTEMPTS = 3
-CROWD = 16  # who resume at once: then it is not counted what is unread, which costs as much as all the rest
 # All is looked up for one viewer after the other. Where a table is small, or was small when the planner last looked, it
 # would read the whole of it for each.
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL enable_seqscan = off"
@@ -32,10 +32,11 @@ class Missed(NamedTuple):
     """What a client has missed, in posting order, and how it goes out; one for all who have missed the same."""
 
     postings: Sequence[Posted]
+    ids: tuple[int, ...]  # of their notifications
     outgoing: Outgoing
 
 
-NOTHING = Missed((), Burst(()))
+NOTHING = Missed((), (), Burst(()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Resumer:
         self._hub = hub
         self._snapshots = Batcher(read_snapshots, per_second=settings.LIVE_ADMISSIONS_PER_SECOND)
 
+    @property
+    def resuming(self) -> int:
+        """How many wait for what they have missed."""
+        return self._snapshots.pending
+
     async def resume(self, connection: Connection, frame: Resume) -> None:
         """Answer with welcome, what was missed and a ping, or with reset.
 
@@ -74,8 +80,8 @@ class Resumer:
             if snapshot.reads is not None and snapshot.state.topics.keys() <= topics:
                 connection.owe(Burst(list(_answer(snapshot, snapshot.reads, frame))))
                 connection.await_ack(snapshot.missed.postings)
-                for posted in snapshot.missed.postings:
-                    tally.note(Stage.PUSHED, posted.notification, (connection.identity.viewer_id,))
+                if snapshot.missed.ids:
+                    tally.note(Stage.PUSHED, snapshot.missed.ids, (connection.identity.viewer_id,))
                 hub.settle(connection, snapshot.state)
                 return
             topics = set(snapshot.state.topics)
@@ -129,6 +135,7 @@ def _complete(begun: Sequence[tuple[int, Snapshot]]) -> Iterator[Snapshot]:
     posted = read_revisions(
         {(pk, revision) for each in missed if len(each) <= limit for pk, revision in each if revision is not None}
     )
+    # For a crowd it is not counted what is unread, which costs as much as all the rest.
     reads = read_news_of(viewer_ids=[viewer_id for viewer_id, _ in begun], counted=len(begun) < CROWD)
     lots: dict[Revisions, Missed] = {}
     for (_, snapshot), revisions, news in zip(begun, missed, reads, strict=True):
@@ -140,7 +147,8 @@ def _complete(begun: Sequence[tuple[int, Snapshot]]) -> Iterator[Snapshot]:
             continue
         if revisions not in lots:
             postings = [posted[pk, revision] for pk, revision in revisions if revision is not None]
-            lots[revisions] = Missed(postings, Burst([one.frame for one in postings]))
+            ids = tuple(one.notification for one in postings)
+            lots[revisions] = Missed(postings, ids, Burst([one.frame for one in postings]))
         yield Snapshot(snapshot.state, snapshot.start, lots[revisions], news)
 
 

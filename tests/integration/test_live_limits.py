@@ -11,9 +11,10 @@ from django.conf import settings
 
 from accounts.models import User
 from notifications.commands import subscribe
+from notifications.crowds import CROWD
 from notifications.live.batching import AT_ONCE, Batcher
 from notifications.live.protocol import Resume
-from notifications.live.resume import CROWD, Snapshot, read_snapshots
+from notifications.live.resume import Snapshot, read_snapshots
 from notifications.queries import inbox
 
 from .live_support import Client, LiveServer, push

@@ -1,0 +1,111 @@
+"""While a crowd resumes, what may wait waits; live alerts do not."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, transaction
+
+from accounts.models import User
+from broker.messages import Message
+from notifications import crowds
+from notifications.events import notification_posted
+from notifications.insight.audience import measure_audience
+from notifications.models import Notification
+from notifications.outbound import tasks
+from notifications.outbound.events import deliveries_wanted
+from notifications.outbound.models import Lane
+
+from .live_support import Client, LiveServer, eventually
+from .notifications_support import post
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _soon_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.clear()
+    monkeypatch.setattr(crowds, "KNOWN_SECONDS", 1)
+
+
+def posted(notification: Notification) -> Message:
+    return notification_posted(notification, {})
+
+
+def wanted(notification: Notification) -> Message:
+    return deliveries_wanted(notification, first=1, last=2)
+
+
+def test_many_who_resume_are_announced_and_whoever_may_wait_goes_on_when_they_are_in(
+    live_web: LiveServer, subscriber: User
+) -> None:
+    with ExitStack() as tabs, ThreadPoolExecutor() as threads:
+        crowd = [tabs.enter_context(Client(live_web, subscriber)) for _ in range(crowds.CROWD)]
+        assert not crowds.is_announced()
+
+        # Given a crowd that waits for the database
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE notifications_subscription IN ACCESS EXCLUSIVE MODE")
+            for one in crowd:
+                one.send(type="resume")
+            eventually(crowds.is_announced)
+
+            # When there is something to do that may wait
+            passing = threads.submit(crowds.let_pass)
+            eventually(crowds.is_announced)
+            assert not passing.done()
+
+        # Then it is done when all are in
+        for one in crowd:
+            one.next("welcome")
+        passing.result(timeout=10)
+        assert not crowds.is_announced()
+
+
+@pytest.mark.parametrize(
+    ("handle", "message"),
+    [(tasks.plan_deliveries, posted), (tasks.create_deliveries, wanted), (measure_audience, posted)],
+)
+def test_what_may_wait_lets_a_crowd_pass(
+    handle: Callable[[Message], None], message: Callable[[Notification], Message]
+) -> None:
+    about = message(post("Low Tide"))
+    crowds.announce()
+
+    handle(about)
+
+    assert not crowds.is_announced()
+
+
+@pytest.mark.parametrize(("handle", "message"), [(tasks.plan_alerts, posted), (tasks.create_alerts, wanted)])
+def test_a_live_alert_waits_for_no_crowd(
+    handle: Callable[[Message], None], message: Callable[[Notification], Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowds, "KNOWN_SECONDS", 60)
+    about = message(post("Kick-off", kind="live_event"))
+    assert about.data.get("lane", Lane.LIVE) == Lane.LIVE
+    crowds.announce()
+
+    handle(about)
+
+    assert crowds.is_announced()
+
+
+def test_nobody_waits_for_a_crowd_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowds, "KNOWN_SECONDS", 60)
+    monkeypatch.setattr(crowds, "LONGEST_SECONDS", 0.1)
+    crowds.announce()
+
+    crowds.let_pass()
+
+    assert crowds.is_announced()
+
+
+def test_without_redis_nobody_waits(settings: Any) -> None:
+    backend = "django.core.cache.backends.redis.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "redis://127.0.0.1:1"}}
+
+    crowds.let_pass()
