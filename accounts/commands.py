@@ -18,6 +18,7 @@ from .models import ApiToken, Membership, User, ViewerProfile
 from .places import REGIONS, unknown_languages
 from .problems import EmailTaken, InvalidProfile, NoMembership, OverlappingMembership, UnknownToken
 from .queries import ending_memberships
+from .standing import tell_of_change
 from .tokens import token_digest
 
 TOKEN_PREFIX_LENGTH = 10
@@ -107,6 +108,7 @@ def update_profile(
     changes = {"time_zone": time_zone, "languages": chosen, "region": region, "is_kids": is_kids}
     given = {field: value for field, value in changes.items() if value is not None}
     ViewerProfile.objects.filter(pk=user.pk).update(**given, entitlement_version=F("entitlement_version") + 1)
+    tell_of_change(user.pk)
     return ViewerProfile.objects.get(pk=user.pk)
 
 
@@ -129,6 +131,7 @@ def tell_of_ending_memberships(*, within: timedelta) -> int:
 def bump_entitlements(*, user_id: int) -> None:
     """Say that what this viewer may see has changed: open pages of theirs load their lists again."""
     ViewerProfile.objects.filter(pk=user_id).update(entitlement_version=F("entitlement_version") + 1)
+    tell_of_change(user_id)
 
 
 def lock_profile(*, user_id: int) -> ViewerProfile:
@@ -155,7 +158,9 @@ def create_api_token(*, user: User, name: str, studio_slug: str = "") -> tuple[A
 def revoke_api_token(*, user: User, token_id: int) -> None:
     """Make a token useless from now on; again is fine. Raises `UnknownToken` for somebody else's."""
     mine = ApiToken.objects.filter(pk=token_id, user=user)
-    if not mine.filter(revoked_at__isnull=True).update(revoked_at=Now()) and not mine.exists():
+    if mine.filter(revoked_at__isnull=True).update(revoked_at=Now()):
+        tell_of_change(user.pk)
+    elif not mine.exists():
         raise UnknownToken
 
 

@@ -18,7 +18,6 @@ from . import retention
 from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed, TooManyTopics
 from .events import notification_posted
 from .given_topics import check_topics, viewer_of
-from .live import push
 from .models import STANDING_TOPICS, Kind, Notification, Posting, Subscription, Topic
 from .windows import Windows, next_turn, open_regions
 
@@ -94,11 +93,9 @@ def _begin(present: Subscription, head: int, **changes: Any) -> Subscription:
     if present.pk is not None:
         _close(present, head)
     bump_entitlements(user_id=present.viewer_id)
-    made = Subscription.objects.create(
+    return Subscription.objects.create(
         viewer_id=present.viewer_id, topic_id=present.topic_id, from_seq=head + 1, **state
     )
-    push.on_commit_hint_entitlement(present.viewer_id)
-    return made
 
 
 @transaction.atomic
@@ -110,7 +107,6 @@ def unsubscribe(*, viewer_id: int, topic: str) -> bool:
         return False
     _close(present, row.head)
     bump_entitlements(user_id=viewer_id)
-    push.on_commit_hint_entitlement(viewer_id)
     return True
 
 

@@ -57,7 +57,6 @@ def restore(*, viewer_id: int, ids: Iterable[int]) -> ReadNews:
     changed = _mark_items(viewer_id, ids, is_dismissed=False)
     if changed:
         bump_entitlements(user_id=viewer_id)
-        push.on_commit_hint_entitlement(viewer_id)
     return _news(state, changed, {})
 
 

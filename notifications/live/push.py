@@ -11,8 +11,10 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from accounts.standing import StandingChanged
 from notifications.queries import ItemState, ReadNews
 
+from . import metrics
 from .posted import Posted
 
 GROUP = "live"
@@ -51,6 +53,7 @@ def send_to_hubs(message: Mapping[str, Any]) -> bool:
     try:
         _loop_thread().send(message).result(SEND_SECONDS)
     except Exception:
+        metrics.hints_lost.inc()
         logger.warning("A live hint was not sent; the hubs will find out by themselves", exc_info=True)
         return False
     return True
@@ -75,9 +78,9 @@ def news_from_message(message: Mapping[str, Any]) -> ReadNews:
     return ReadNews(message["version"], states, message["positions"], message["unread"])
 
 
-def on_commit_hint_entitlement(viewer_id: int) -> None:
-    """After the commit, let the hubs look at this viewer's entitlements now rather than at the next tick."""
-    transaction.on_commit(lambda: _send_soon({"type": "live.entitlement", "viewer": viewer_id}), robust=True)
+def hint_standing(happened: StandingChanged) -> None:
+    """Let the hubs look at this viewer's entitlements and sessions now rather than at the next tick."""
+    _send_soon({"type": "live.entitlement", "viewer": happened.user_id})
 
 
 def _send_soon(message: Mapping[str, Any]) -> None:
@@ -87,4 +90,5 @@ def _send_soon(message: Mapping[str, Any]) -> None:
 
 def _log_failure(sent: Future[None]) -> None:
     if not sent.cancelled() and (error := sent.exception()):
+        metrics.hints_lost.inc()
         logger.warning("A live hint was not sent: %s", error)
