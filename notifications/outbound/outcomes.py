@@ -1,10 +1,12 @@
 """What became of an attempt, and how answers are understood."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
+
+from notifications.clock import clock
 
 MAX_RETRY_AFTER = 3600.0  # seconds; whoever asks for more is asked again after an hour
 MAX_ERROR = 300  # characters
@@ -66,7 +68,7 @@ def seconds_of(retry_after: str | None) -> float:
     except ValueError:
         return 0.0
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_RETRY_AFTER)
+    return min(max(0.0, moment.timestamp() - clock.time()), MAX_RETRY_AFTER)
 
 
 def is_busy(status: int) -> bool:

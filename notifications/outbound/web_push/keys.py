@@ -3,7 +3,6 @@
 import base64
 import os
 import tempfile
-import time
 from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
@@ -13,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from py_vapid import Vapid
+
+from notifications.clock import clock
 
 FILE = "vapid_key"
 SIGNED_FOR_SECONDS = 12 * 3600  # at most 24 hours: RFC 8292, section 2
@@ -36,7 +37,7 @@ def public_key() -> str:
 def authorization(endpoint: str) -> str:
     """The header for a push to this endpoint; one signature serves a push service for an hour."""
     parts = urlsplit(endpoint)
-    return _signed(f"{parts.scheme}://{parts.netloc}", int(time.time() // RENEWED_EVERY_SECONDS))
+    return _signed(f"{parts.scheme}://{parts.netloc}", int(clock.time() // RENEWED_EVERY_SECONDS))
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,6 @@
 """Sends webhooks."""
 
 import json
-import time
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import aiohttp
 from django.conf import settings
 
+from notifications.clock import clock
 from notifications.outbound.http import post
 from notifications.outbound.outcomes import SENT, Outcome, Verdict, ended, failed, is_busy, seconds_of
 from notifications.outbound.parcels import Card, Parcel
@@ -28,7 +28,9 @@ class WebhookChannel:
             # Another process may have the key already; its owner can replace the secret.
             return Outcome(verdict=Verdict.RETRY, error="Its signing secret cannot be read: replace it.")
         body = payload(card)
-        headers = signed_headers(message_id=str(parcel.key), timestamp=int(time.time()), body=body, keys=parcel.secrets)
+        headers = signed_headers(
+            message_id=str(parcel.key), timestamp=int(clock.time()), body=body, keys=parcel.secrets
+        )
         headers["Content-Type"] = "application/json"
         answer = await post(self._http, parcel.address, data=body, headers=headers)
         return answer if isinstance(answer, Outcome) else _meaning(answer.status, answer.retry_after)
