@@ -26,7 +26,7 @@ from notifications.outbound.models import Delivery
 
 from .broker_database import current_url, empty_database
 from .broker_processes import number, wait_until
-from .bulk_created import BATCH, rows_per_second
+from .bulk_created import BATCH, rows_per_second, rows_per_second_one_by_one
 from .clients import Clients, clients
 from .crowd import raise_file_limit
 from .followers import FEW_FOLLOW, MANY_FOLLOW, let_no_mail_leave, make_followers
@@ -96,15 +96,21 @@ def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
             crowd.hear("ready", START_SECONDS)
             outcome = _measure(crowd, lambda: sum(memory_of_workers(port).values()) / 1024)
         baseline = median(rows_per_second() for _ in range(BASELINE_RUNS))
-    PLOT.write_text(
-        bars(
-            "Deliveries made a second", {f"{MANY:,} of them": {"ours": outcome.created_alone, "bulk_create": baseline}}
-        )
-    )
+        one_by_one = rows_per_second_one_by_one()
+    rates = {"ours": outcome.created_alone, "bulk_create": baseline, "create": one_by_one}
+    PLOT.write_text(bars("Deliveries made a second", {f"{MANY:,} of them": rates}))
     metric = f"{MANY:,} followers seeded"
     return [
         row_within(scenario="fanout", metric=metric, value=seeded, unit="s", at_most=SEED_SECONDS),
         *_rows(outcome, baseline),
+        Row(
+            scenario="fanout",
+            metric="deliveries made, nothing else going on, beside Django's create, row by row",
+            value=round(outcome.created_alone),
+            unit="rows/s",
+            baseline=round(one_by_one),
+            ratio=round(outcome.created_alone / one_by_one, 2),
+        ),
     ]
 
 

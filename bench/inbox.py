@@ -25,6 +25,7 @@ from notifications.queries import inbox, unread_count
 
 from .broker_database import empty_database, use
 from .broker_processes import spare_collections
+from .plot import bars
 from .population import copies, make_viewers, next_id, settle_tables
 from .report import Row, percentile, row_within
 
@@ -34,6 +35,7 @@ MEASURED = 100
 ROUNDS = 5
 WARM_UP = 20  # viewers
 INBOX, COUNT, PAGE = "inbox query", "unread count", "a page, with the count and where to go on from"
+PLOT = Path("bench/results/inbox.svg")
 INBOX_MS, COUNT_MS, QUERIES, GROWTH = 15.0, 10.0, 3, 2.0
 _STATEMENTS = dict(
     re.findall(r"-- name: (\w+)\n(.*?)(?=\n-- name|\Z)", Path(__file__).with_suffix(".sql").read_text(), re.S)
@@ -60,6 +62,7 @@ def run() -> list[Row]:
                     of_round.setdefault(what, []).append(milliseconds)
                 for what, one in of_round.items():
                     times.setdefault((viewers, what), []).append(one)
+        PLOT.write_text(_plot(times))
         return [*_rows(times), _queries_row(people[max(VIEWERS)][1])]
 
 
@@ -169,6 +172,16 @@ def _rows(times: dict[tuple[int, str], list[list[float]]]) -> Iterator[Row]:
     for percent in (50, 99):
         metric = f"{PAGE}, p{percent}, {VIEWERS[1]:,} viewers"
         yield Row(scenario="inbox", metric=metric, value=round(_median(times[VIEWERS[1], PAGE], percent), 2), unit="ms")
+
+
+def _plot(times: dict[tuple[int, str], list[list[float]]]) -> str:
+    return bars(
+        "Microseconds, p99",
+        {
+            what: {f"{n:,} viewers": 1000 * _median(times[n, what], 99) for n in VIEWERS}
+            for what in (INBOX, COUNT, PAGE)
+        },
+    )
 
 
 def _median(rounds: Sequence[Sequence[float]], percent: float) -> float:

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 from typing import Any
 from uuid import uuid4
@@ -32,6 +33,7 @@ from notifications.outbound.webhook.signing import new_secret
 
 from .live_contenders import free_port
 from .outbound_bare import bare, browser_keys
+from .plot import beside_baselines
 from .report import Row, row_ratio
 
 LOOPBACK = "127.0.0.1"
@@ -42,6 +44,7 @@ HUNG = 100  # deliveries to a host that hangs, beside those to one that does not
 AT_LEAST = 0.5
 SLOWER_AT_MOST = 0.10
 LANE = 101
+PLOT = Path("bench/results/outbound.svg")
 
 
 def run() -> list[Row]:
@@ -56,8 +59,10 @@ def run() -> list[Row]:
     }
     with override_settings(**settings), receivers(web=web, mail=mail):
         address = f"http://{LOOPBACK}:{web}"
+        rates = [channel_row(channel, f"{address}/ok") for channel in COUNT]
+        PLOT.write_text(beside_baselines("Deliveries a second, beside a bare client", rates))
         return [
-            *(channel_row(channel, f"{address}/ok") for channel in COUNT),
+            *rates,
             *failure_rows(address),
             hanging_row(address, f"http://localhost:{web}/hang"),
         ]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from .live_audience import ALL
 from .live_contenders import HOST, free_port
 from .own_platform import own_platform
 from .people import make_followers
+from .plot import bars
 from .population import settle_tables
 from .report import Row, percentile, row_within
 
@@ -43,6 +45,7 @@ BACK_GOAL_SECONDS = 15.0
 PAGE_GOAL_SECONDS = 1.0
 START_SECONDS = 120.0
 END_SECONDS = 90.0
+PLOT = Path("bench/results/reconnect.svg")
 QUIET_SECONDS = 3.0  # after everybody has everything: what comes now would be a repeat
 
 
@@ -67,7 +70,18 @@ def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
     cookie = _signed_in()
     with own_platform(commands, url=current_url()) as port:
         outcomes = [_measure(port, commands["web"], tokens, cookie) for _ in range(RUNS)]
+    PLOT.write_text(_plot(outcomes))
     return _rows(outcomes)
+
+
+def _plot(outcomes: Sequence[Outcome]) -> str:
+    return bars(
+        f"Milliseconds after a kill under {CLIENTS:,} clients",
+        {
+            f"kill {number}": {"all are back": 1000 * one.back, "pages, p99": 1000 * percentile(one.pages, 99)}
+            for number, one in enumerate(outcomes, 1)
+        },
+    )
 
 
 def _rows(outcomes: Sequence[Outcome]) -> list[Row]:
