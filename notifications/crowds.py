@@ -1,7 +1,7 @@
 """While a crowd comes back to a web process, work that may wait does: the machine is the crowd's for that long.
 
-The web process says so in Redis, again and again, and the word fades by itself. Nobody waits for ever: what goes on for
-longer than `LONGEST_SECONDS` is no crowd any more, and without Redis there is none.
+The web processes say so in Redis, again and again, and the word fades by itself. Nobody waits for ever: no more than
+the first `LONGEST_SECONDS` of any `CYCLE_SECONDS` are a crowd's, whoever announces it, and without Redis there is none.
 """
 
 import logging
@@ -10,50 +10,45 @@ import time
 import redis
 from django.core.cache import cache
 
-CROWD = 16  # clients that resume at once
+CROWD = 16  # clients that wait at a time for what they have missed
 ANNOUNCE_SECONDS = 0.5
 KNOWN_SECONDS = 3  # from an announcement
-APART_SECONDS = 10.0  # between one crowd and another
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 60
+CYCLE_SECONDS = 120
+PATIENCE_SECONDS = 20.0  # of one item: less than a worker that is told to stop is given
 LOOK_SECONDS = 0.25
-_KEY = "live:crowd"
+_NOW, _TERM, _CYCLE = "live:crowd", "live:crowd:term", "live:crowd:cycle"
 
 logger = logging.getLogger(__name__)
 
 
-class CrowdWatch:
-    """Tells a crowd, as long as it is one, from what never ends."""
-
-    def __init__(self) -> None:
-        self._began = self._seen = float("-inf")
-
-    def sees_crowd(self, resuming: int, *, now: float) -> bool:
-        """Whether others should wait for so many, at the monotonic time `now`."""
-        if resuming < CROWD:
-            return False
-        if now - self._seen > APART_SECONDS:
-            self._began = now
-        self._seen = now
-        return now - self._began < LONGEST_SECONDS
-
-
 def announce() -> None:
     """Ask whoever may wait to do so. Raises `redis.RedisError`."""
-    cache.set(_KEY, 1, KNOWN_SECONDS)
+    if cache.add(_CYCLE, 1, CYCLE_SECONDS):
+        cache.set(_TERM, 1, LONGEST_SECONDS)
+    cache.set(_NOW, 1, KNOWN_SECONDS)
 
 
 def is_announced() -> bool:
-    """Whether somebody has asked for it a moment ago. Raises `redis.RedisError`."""
-    return cache.get(_KEY) is not None
+    """Whether somebody has asked for it a moment ago, and not for too long. Raises `redis.RedisError`."""
+    signs = (_NOW, _TERM)
+    return len(cache.get_many(signs)) == len(signs)
+
+
+def forget() -> None:
+    """As if there had never been a crowd. Raises `redis.RedisError`."""
+    cache.delete_many([_NOW, _TERM, _CYCLE])
 
 
 def let_pass() -> None:
-    """Return once no crowd is being let in, after `LONGEST_SECONDS` in any case."""
+    """Return once no crowd is being let in, after `PATIENCE_SECONDS` in any case."""
     began = time.monotonic()
+    has_waited = False
     try:
-        while is_announced() and time.monotonic() - began < LONGEST_SECONDS:
+        while time.monotonic() - began < PATIENCE_SECONDS and is_announced():
+            has_waited = True
             time.sleep(LOOK_SECONDS)
     except redis.RedisError as error:
         logger.warning("Redis does not answer, so nobody knows of a crowd: %s", error)
-    if (waited := time.monotonic() - began) >= LOOK_SECONDS:
-        logger.info("Waited %.1f s for a crowd that came back", waited)
+    if has_waited:
+        logger.info("Waited %.1f s for a crowd that came back", time.monotonic() - began)

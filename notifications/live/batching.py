@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from .threads import in_thread
@@ -28,7 +28,7 @@ class Batcher(Generic[Question, Answer]):
     raised to the one who asked.
     """
 
-    def __init__(self, handle: Callable[[list[Question]], list[Answer | Exception]], *, per_second: float) -> None:
+    def __init__(self, handle: Callable[[list[Question]], Sequence[Answer | Exception]], *, per_second: float) -> None:
         self._handle = handle
         self._per_second = per_second
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
@@ -54,14 +54,15 @@ class Batcher(Generic[Question, Answer]):
             started = time.monotonic()
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             asked = [(question, future) for question, future in batch if not future.done()]  # who left asks no more
-            await self._answer(asked)
+            if asked:
+                await self._answer(asked)
             if self._waiting:  # a storm
                 pause = len(asked) * WORKERS / self._per_second * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
                 shortest = 0.0 if len(self._waiting) >= AT_ONCE else GATHER_SECONDS
                 await asyncio.sleep(max(shortest, pause - (time.monotonic() - started)))
 
     async def _answer(self, asked: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
-        answers: list[Answer | Exception]
+        answers: Sequence[Answer | Exception]
         try:
             answers = await in_thread(self._handle, [question for question, _ in asked])
         except Exception as error:

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
-from notifications.queries import ReadNews, states_of, unread_count, visible_among
+from notifications.queries import ReadNews, states_of, visible_among
 from notifications.read_commands import dismiss, mark_read, mark_unread, restore
 
 from . import metrics
@@ -140,12 +140,12 @@ async def _acknowledge(connection: Connection, frame: Ack) -> None:
 
 
 async def _read(connection: Connection, frame: ReadRequest) -> None:
-    """Mark as read. A frame that names nothing only asks for the count."""
+    """Mark as read. A frame that names nothing only asks for the count; many may do so at once."""
     viewer_id = connection.identity.viewer_id
     if frame.ids or frame.positions:
         news = await in_thread(mark_read, viewer_id=viewer_id, ids=frame.ids, positions=frame.positions)
     else:
-        news = ReadNews(0, states_of(()), {}, await in_thread(unread_count, viewer_id=viewer_id))
+        news = ReadNews(0, states_of(()), {}, await gateway().unread_counts.ask(viewer_id))
     _answer(connection, news)
 
 

@@ -12,10 +12,12 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from notifications.crowds import ANNOUNCE_SECONDS, CrowdWatch, announce
+from notifications.crowds import ANNOUNCE_SECONDS, CROWD, announce
 from notifications.queries import read_news
+from notifications.resume_queries import unread_counts
 
 from . import tick
+from .batching import Batcher
 from .connection import Connection
 from .door import Door
 from .healing import Healer
@@ -38,6 +40,7 @@ class Gateway:
         self.hub = Hub()
         self.door = Door()
         self.resumer = Resumer(self.hub)
+        self.unread_counts = Batcher[int, int](unread_counts, per_second=settings.LIVE_ADMISSIONS_PER_SECOND)
         self._healer = Healer(self.hub)
         self._tasks = [
             asyncio.create_task(loop, name=name)
@@ -133,12 +136,11 @@ class Gateway:
 
     async def _watch_for_crowds(self) -> None:
         """Ask whoever may wait to do so while many resume."""
-        watch = CrowdWatch()
         while True:
             await asyncio.sleep(ANNOUNCE_SECONDS)
-            if watch.sees_crowd(self.resumer.resuming, now=time.monotonic()):
+            if self.resumer.resuming >= CROWD:
                 try:
-                    await in_thread(announce)
+                    await asyncio.to_thread(announce)
                 except Exception as error:
                     logger.warning("A crowd could not be announced: %s", error)
 

@@ -8,11 +8,10 @@ from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 
-from notifications.crowds import CROWD
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
 from notifications.queries import ReadNews, ViewerState
-from notifications.resume_queries import Revisions, missed_by, prepare_snapshot, read_news_of, states_of
+from notifications.resume_queries import ONE_BY_ONE, Revisions, missed_by, prepare_snapshot, read_news_of, states_of
 
 from .batching import Batcher
 from .connection import Connection
@@ -23,9 +22,8 @@ from .posted import Posted
 from .protocol import Ping, ReadNotice, ResetReason, Resume, Welcome
 
 ATTEMPTS = 3
-# All is looked up for one viewer after the other. Where a table is small, or was small when the planner last looked, it
-# would read the whole of it for each.
-_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL enable_seqscan = off"
+UNCOUNTED = 16  # in a batch of so many nobody's unread ones are counted: that costs as much as all the rest
+_SNAPSHOT = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; {ONE_BY_ONE}"
 
 
 class Missed(NamedTuple):
@@ -135,8 +133,7 @@ def _complete(begun: Sequence[tuple[int, Snapshot]]) -> Iterator[Snapshot]:
     posted = read_revisions(
         {(pk, revision) for each in missed if len(each) <= limit for pk, revision in each if revision is not None}
     )
-    # For a crowd it is not counted what is unread, which costs as much as all the rest.
-    reads = read_news_of(viewer_ids=[viewer_id for viewer_id, _ in begun], counted=len(begun) < CROWD)
+    reads = read_news_of(viewer_ids=[viewer_id for viewer_id, _ in begun], counted=len(begun) < UNCOUNTED)
     lots: dict[Revisions, Missed] = {}
     for (_, snapshot), revisions, news in zip(begun, missed, reads, strict=True):
         if len(revisions) > limit:

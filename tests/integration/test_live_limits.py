@@ -8,14 +8,17 @@ from contextlib import ExitStack
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from notifications.commands import subscribe
-from notifications.crowds import CROWD
 from notifications.live.batching import AT_ONCE, Batcher
 from notifications.live.protocol import Resume
-from notifications.live.resume import Snapshot, read_snapshots
-from notifications.queries import inbox
+from notifications.live.resume import UNCOUNTED, Snapshot, read_snapshots
+from notifications.queries import inbox, unread_count
+from notifications.read_commands import mark_read
+from notifications.resume_queries import unread_counts
 
 from .live_support import Client, LiveServer, push
 from .notifications_support import MOVIES, a_viewer, post
@@ -115,7 +118,7 @@ async def test_questions_asked_together_are_answered_together_and_each_gets_its_
 
 
 def test_nothing_is_counted_for_a_crowd_and_what_it_missed_is_read_all_the_same() -> None:
-    viewers = [a_viewer().pk for _ in range(CROWD)]
+    viewers = [a_viewer().pk for _ in range(UNCOUNTED)]
     for viewer_id in viewers:
         subscribe(viewer_id=viewer_id, topic=MOVIES)
     page = inbox(viewer_id=viewers[0])
@@ -132,3 +135,35 @@ def test_nothing_is_counted_for_a_crowd_and_what_it_missed_is_read_all_the_same(
             assert snapshot.reads.unread == unread
         assert isinstance(snapshots[0], Snapshot)
         assert len(snapshots[0].missed.postings) == 1
+
+
+def test_a_crowd_is_read_by_as_many_statements_as_a_few() -> None:
+    viewers = [a_viewer().pk for _ in range(AT_ONCE)]
+    for viewer_id in viewers:
+        subscribe(viewer_id=viewer_id, topic=MOVIES)
+    held = {viewer_id: inbox(viewer_id=viewer_id) for viewer_id in viewers}
+    post("Low Tide")
+    asked = [(pk, Resume(type="resume", epoch=page.epoch, positions=page.positions)) for pk, page in held.items()]
+
+    with CaptureQueriesContext(connection) as few:
+        read_snapshots(asked[:UNCOUNTED])
+    with CaptureQueriesContext(connection) as crowd:
+        snapshots = read_snapshots(asked)
+
+    assert len(crowd) == len(few) <= 9
+    assert [len(one.missed.postings) for one in snapshots if isinstance(one, Snapshot)] == [1] * AT_ONCE
+
+
+def test_the_counts_of_many_are_those_of_each_and_one_query() -> None:
+    viewers = [a_viewer().pk for _ in range(3)]
+    for viewer_id in viewers[1:]:
+        subscribe(viewer_id=viewer_id, topic=MOVIES)
+    for title in ("Low Tide", "High Tide"):
+        post(title)
+    mark_read(viewer_id=viewers[2], positions={MOVIES: 1})
+
+    with CaptureQueriesContext(connection) as queries:
+        counts = unread_counts(viewers)
+
+    assert counts == [unread_count(viewer_id=viewer_id) for viewer_id in viewers] == [0, 2, 1]
+    assert sum("WITH ORDINALITY" in query["sql"] for query in queries) == 1
