@@ -2,7 +2,6 @@
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
-from django.core.handlers.base import BaseHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -13,9 +12,9 @@ class Pages(ASGIHandler):
     Django's own comes back to the event loop between middleware and view, and twice has to wait for its turn there.
     """
 
-    def __init__(self) -> None:
-        BaseHandler.__init__(self)
-        self.load_middleware(is_async=False)
+    def load_middleware(self, is_async: bool = False) -> None:
+        """The synchronous chain, whatever is asked for."""
+        super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """The answer to a request, of which the event loop sees nothing but the end."""

@@ -33,11 +33,11 @@ class Doorstep:
         now = self._loop.time()
         seconds = min(now - self._opened_at, MADE_UP_SECONDS)
         self._opened_at = now
+        self._is_pausing = True
+        self._loop.call_later(PAUSE_SECONDS, self._end_pause)
         due = max(1, round(settings.LIVE_ADMISSIONS_PER_SECOND * seconds))
         for _ in range(min(due, len(self._waiting))):
             self._waiting.popleft()()
-        self._is_pausing = True
-        self._loop.call_later(PAUSE_SECONDS, self._end_pause)
 
     def _end_pause(self) -> None:
         self._is_pausing = False

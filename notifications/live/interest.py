@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from sys import intern
 from typing import Self
+from weakref import WeakValueDictionary
 
 from notifications.models import KIDS_MAX_MATURITY
 from notifications.queries import ViewerState
@@ -18,7 +18,7 @@ ALWAYS: Period = (float("-inf"), float("inf"))
 NO_PERIOD: Period = (float("inf"), float("inf"))  # it never begins, nor ends
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Filter:
     """What a viewer wants of a topic. All who want the same share one, and a posting is held against it once for all.
 
@@ -34,11 +34,14 @@ class Filter:
     languages: frozenset[str]  # none: any
     region: str
 
-    @classmethod
-    @lru_cache(maxsize=4096)
-    def shared(cls, kinds: frozenset[str], is_kids: bool, languages: frozenset[str], region: str) -> Self:
-        """The one with these values; there are few, as there are few kinds, languages and regions."""
-        return cls(kinds, is_kids, languages, region)
+    @staticmethod
+    def shared(kinds: frozenset[str], is_kids: bool, languages: frozenset[str], region: str) -> "Filter":
+        """The one with these values, for as long as anybody has it."""
+        values = (kinds, is_kids, languages, region)
+        filter_ = _filters.get(values)
+        if filter_ is None:
+            filter_ = _filters[values] = Filter(*values)
+        return filter_
 
     def passes(self, posted: Posted) -> bool:
         """Whether a posting is for those who have this filter, if they are members and came before it.
@@ -59,6 +62,9 @@ class Filter:
             and posted.kind in self.kinds
             and (posted.concerns is None or self.region in posted.concerns)
         )
+
+
+_filters: WeakValueDictionary[tuple[frozenset[str], bool, frozenset[str], str], Filter] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)

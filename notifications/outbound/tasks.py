@@ -20,11 +20,15 @@ Path(_name).unlink()
 def plan_deliveries(message: Message) -> None:
     """Ask for the deliveries of what was posted once no crowd is in the way."""
     let_pass()
-    plan_alerts(message)
+    _plan(message)
 
 
 def plan_alerts(message: Message) -> None:
-    """Ask for the deliveries of what was posted, shard by shard."""
+    """Ask for the deliveries of a live alert, whatever goes on."""
+    _plan(message)
+
+
+def _plan(message: Message) -> None:
     data = NotificationPosted.model_validate(message.data)
     creation.plan(notification_id=data.notification_id, cause=message)
 
@@ -32,11 +36,15 @@ def plan_alerts(message: Message) -> None:
 def create_deliveries(message: Message) -> None:
     """Make one shard's deliveries once no crowd is in the way."""
     let_pass()
-    create_alerts(message)
+    _create(message)
 
 
 def create_alerts(message: Message) -> None:
-    """Make one shard's deliveries."""
+    """Make one shard's deliveries of a live alert, whatever goes on."""
+    _create(message)
+
+
+def _create(message: Message) -> None:
     data = DeliveriesWanted.model_validate(message.data)
     creation.create(
         notification_id=data.notification_id, lane=data.lane, first=data.first, last=data.last, cause=message

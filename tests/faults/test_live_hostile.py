@@ -85,6 +85,12 @@ def test_another_viewers_ids_can_be_sent_and_change_nothing(web: LiveServer, sub
         client.resume()
         client.send(type="read", ids=[theirs.pk], positions={"category:sports": 1})
         assert client.next("read")["ids"] == []
+        for kind in ("unread", "dismiss", "restore"):
+            client.send(type=kind, ids=[theirs.pk])
+            assert client.next("read")["ids"] == []
+        client.send(type="ack", positions={"category:sports": 1}, ids=[theirs.pk])
+        client.send(type="read", ids=[])
+        client.next("read")
 
     assert inbox(viewer_id=other.pk).unread == 1
     assert not ReadMark.objects.filter(viewer=subscriber, topic__name="category:sports").exists()

@@ -1,12 +1,11 @@
 """While a crowd resumes, what may wait waits; live alerts do not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection, transaction
 
 from accounts.models import User
@@ -18,6 +17,7 @@ from notifications.models import Notification
 from notifications.outbound import tasks
 from notifications.outbound.events import deliveries_wanted
 from notifications.outbound.models import Lane
+from ott.topology import topology
 
 from .live_support import Client, LiveServer, eventually
 from .notifications_support import post
@@ -26,9 +26,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _soon_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.clear()
-    monkeypatch.setattr(crowds, "KNOWN_SECONDS", 1)
+def _without_a_crowd() -> Iterator[None]:
+    crowds.forget()
+    yield
+    crowds.forget()
 
 
 def posted(notification: Notification) -> Message:
@@ -70,8 +71,9 @@ def test_many_who_resume_are_announced_and_whoever_may_wait_goes_on_when_they_ar
     [(tasks.plan_deliveries, posted), (tasks.create_deliveries, wanted), (measure_audience, posted)],
 )
 def test_what_may_wait_lets_a_crowd_pass(
-    handle: Callable[[Message], None], message: Callable[[Notification], Message]
+    handle: Callable[[Message], None], message: Callable[[Notification], Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(crowds, "KNOWN_SECONDS", 1)
     about = message(post("Low Tide"))
     crowds.announce()
 
@@ -82,9 +84,8 @@ def test_what_may_wait_lets_a_crowd_pass(
 
 @pytest.mark.parametrize(("handle", "message"), [(tasks.plan_alerts, posted), (tasks.create_alerts, wanted)])
 def test_a_live_alert_waits_for_no_crowd(
-    handle: Callable[[Message], None], message: Callable[[Notification], Message], monkeypatch: pytest.MonkeyPatch
+    handle: Callable[[Message], None], message: Callable[[Notification], Message]
 ) -> None:
-    monkeypatch.setattr(crowds, "KNOWN_SECONDS", 60)
     about = message(post("Kick-off", kind="live_event"))
     assert about.data.get("lane", Lane.LIVE) == Lane.LIVE
     crowds.announce()
@@ -94,14 +95,33 @@ def test_a_live_alert_waits_for_no_crowd(
     assert crowds.is_announced()
 
 
-def test_nobody_waits_for_a_crowd_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowds, "KNOWN_SECONDS", 60)
-    monkeypatch.setattr(crowds, "LONGEST_SECONDS", 0.1)
+def test_no_item_waits_for_longer_than_a_stopping_worker_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowds, "PATIENCE_SECONDS", 0.1)
     crowds.announce()
 
     crowds.let_pass()
 
     assert crowds.is_announced()
+
+
+def test_crowds_that_never_end_are_waited_for_no_longer_whoever_announces_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowds, "LONGEST_SECONDS", 1)
+
+    crowds.announce()
+    assert crowds.is_announced()
+    eventually(lambda: not crowds.is_announced())
+
+    crowds.announce()
+    assert not crowds.is_announced()
+
+
+def test_the_queues_of_live_alerts_are_those_whose_handlers_wait_for_no_crowd() -> None:
+    waiting = {queue.name for queue in topology.queues if queue.lane == "bulk"}
+    handlers = {queue.name: queue.handler.rpartition(".")[2] for queue in topology.queues}
+
+    assert waiting == {"plan_deliveries", "create_deliveries", "measure_audience"}
+    assert {name for name, handler in handlers.items() if handler in waiting} == waiting
+    assert (handlers["plan_alerts"], handlers["create_alerts"]) == ("plan_alerts", "create_alerts")
 
 
 def test_without_redis_nobody_waits(settings: Any) -> None:

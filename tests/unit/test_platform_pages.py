@@ -40,13 +40,16 @@ urlpatterns = [path("", view)]
 async def test_from_middleware_to_view_a_page_does_not_wait_for_the_event_loop(settings: Settings) -> None:
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = [f"{__name__}.WaitsForABusyLoop"]
+    for event in (in_middleware, loop_is_busy, in_view):
+        event.clear()
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
     page = cast(Any, ApplicationCommunicator)(Pages(), scope)
 
     # Given a page that has come as far as its middleware
     await page.send_input({"type": "http.request", "body": b""})
-    while not in_middleware.is_set():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE):
+        while not in_middleware.is_set():
+            await asyncio.sleep(0.01)
 
     # When the event loop does not come to anything else
     loop_is_busy.set()
