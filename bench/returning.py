@@ -16,7 +16,8 @@ import struct
 import sys
 import time
 from collections import Counter
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +39,16 @@ def parsed(payload: bytes) -> dict[str, Any]:
     """A frame's content; a notification's is the same for all, so it is read once."""
     content: dict[str, Any] = json.loads(payload)
     return content
+
+
+@lru_cache(maxsize=64)
+def frames_in(data: bytes) -> tuple[Sequence[tuple[int, dict[str, Any]]], int]:
+    """(opcode, content) of each complete frame, and where they end. What is pushed to all is taken apart once."""
+    frames, start = [], 0
+    while (found := _frame(data, start)) is not None:
+        opcode, payload, start = found
+        frames.append((opcode, parsed(payload) if opcode == TEXT else {}))
+    return frames, start
 
 
 class Clients:
@@ -136,9 +147,8 @@ class Client:
             else:
                 return
 
-    def take(self, payload: bytes) -> bytes:
-        """Understand a frame; what to answer."""
-        frame = parsed(payload)
+    def take(self, frame: dict[str, Any]) -> bytes:
+        """Understand a frame's content, which others may have, too; what to answer."""
         match frame["type"]:
             case "welcome":
                 self._epoch, self._positions = frame["epoch"], dict(frame["positions"])
@@ -156,14 +166,15 @@ class Client:
         return b""
 
     def _show(self, number: int) -> None:
-        self.shown[number] += 1
-        if self.shown[number] == 1:
+        times = self.shown[number] = self.shown.get(number, 0) + 1
+        if times == 1:
             self.clients.is_shown(number, held=len(self.shown))
 
     def _advance(self, positions: dict[str, int]) -> None:
         held = self._positions
-        for topic in held.keys() & positions.keys():
-            held[topic] = max(held[topic], positions[topic])
+        for topic, seq in positions.items():
+            if topic in held and held[topic] < seq:
+                held[topic] = seq
 
     def _arrived(self) -> None:
         if not self.live.done():
@@ -201,14 +212,13 @@ class Connection(asyncio.Protocol):
         self._take_frames()
 
     def _take_frames(self) -> None:
-        start = 0
-        while (found := _frame(self._bytes, start)) is not None:
-            opcode, payload, start = found
+        frames, end = frames_in(self._bytes)
+        for opcode, content in frames:
             if opcode == CLOSE:
                 self._transport.close()
-            elif opcode == TEXT and (answer := self._client.take(payload)):
+            elif opcode == TEXT and (answer := self._client.take(content)):
                 self._transport.write(answer)
-        self._bytes = self._bytes[start:]
+        self._bytes = self._bytes[end:]
         if self._client.lacks_count:
             self._client.lacks_count = False
             asyncio.get_running_loop().call_later(random.uniform(ASK_AFTER, ASK_BEFORE), self._ask)

@@ -1,7 +1,7 @@
 """While a crowd comes back to a web process, work that may wait does: the machine is the crowd's for that long.
 
-The web processes say so in Redis, again and again, and the word fades by itself. Nobody waits for ever: no more than
-the first `LONGEST_SECONDS` of any `CYCLE_SECONDS` are a crowd's, whoever announces it, and without Redis there is none.
+The web processes say so in Redis, again and again, and the word fades by itself. Nobody waits for ever: a crowd is
+waited for in its first `LONGEST_SECONDS`, however many processes announce it, and without Redis there is none.
 """
 
 import logging
@@ -14,30 +14,32 @@ CROWD = 16  # clients that wait at a time for what they have missed
 ANNOUNCE_SECONDS = 0.5
 KNOWN_SECONDS = 3  # from an announcement
 LONGEST_SECONDS = 60
-CYCLE_SECONDS = 120
+APART_SECONDS = 5  # without an announcement, before what follows is another crowd
 PATIENCE_SECONDS = 20.0  # of one item: less than a worker that is told to stop is given
 LOOK_SECONDS = 0.25
-_NOW, _TERM, _CYCLE = "live:crowd", "live:crowd:term", "live:crowd:cycle"
+_NOW, _GOES_ON, _IS_NEW = "live:crowd", "live:crowd:goes-on", "live:crowd:is-new"
 
 logger = logging.getLogger(__name__)
 
 
 def announce() -> None:
     """Ask whoever may wait to do so. Raises `redis.RedisError`."""
-    if cache.add(_CYCLE, 1, CYCLE_SECONDS):
-        cache.set(_TERM, 1, LONGEST_SECONDS)
+    if cache.add(_GOES_ON, 1, APART_SECONDS):
+        cache.set(_IS_NEW, 1, LONGEST_SECONDS)
+    else:
+        cache.touch(_GOES_ON, APART_SECONDS)
     cache.set(_NOW, 1, KNOWN_SECONDS)
 
 
 def is_announced() -> bool:
     """Whether somebody has asked for it a moment ago, and not for too long. Raises `redis.RedisError`."""
-    signs = (_NOW, _TERM)
+    signs = (_NOW, _IS_NEW)
     return len(cache.get_many(signs)) == len(signs)
 
 
 def forget() -> None:
     """As if there had never been a crowd. Raises `redis.RedisError`."""
-    cache.delete_many([_NOW, _TERM, _CYCLE])
+    cache.delete_many([_NOW, _GOES_ON, _IS_NEW])
 
 
 def let_pass() -> None:
