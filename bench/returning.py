@@ -110,6 +110,7 @@ class Client:
         self._positions: dict[str, int] = {}
         self._pause = FIRST_PAUSE
         self._is_returning = False
+        self._is_welcome = False  # on this connection: a heartbeat may come before
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def connect(self, port: int) -> None:
@@ -129,7 +130,7 @@ class Client:
         """The connection has ended: come back after a while."""
         if self._is_returning and not self.live.done():
             self.clients.counts["refused"] += 1
-        self._is_returning = True
+        self._is_returning, self._is_welcome = True, False
         if self.live.done():
             self.live = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._come_back())
@@ -153,6 +154,7 @@ class Client:
             case "welcome":
                 self._epoch, self._positions = frame["epoch"], dict(frame["positions"])
                 self._pause = FIRST_PAUSE
+                self._is_welcome = True
                 self.lacks_count = frame["unread"] is None
             case "notification":
                 self._show(frame["id"])
@@ -177,7 +179,7 @@ class Client:
                 held[topic] = seq
 
     def _arrived(self) -> None:
-        if not self.live.done():
+        if self._is_welcome and not self.live.done():
             self.live.set_result(None)
             if self._is_returning:
                 self.clients.is_back()

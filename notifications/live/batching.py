@@ -6,7 +6,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from .threads import in_thread
 
@@ -42,7 +42,6 @@ class Batcher(Generic[Question, Answer]):
         if len(self._workers) < WORKERS:
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
         self.pending += 1
         try:
             return await future
@@ -50,6 +49,12 @@ class Batcher(Generic[Question, Answer]):
             self.pending -= 1
 
     async def _work(self) -> None:
+        try:
+            await self._answer_all()
+        finally:  # in the turn in which nobody waited any more: whoever asks in the next one needs another worker
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             started = time.monotonic()
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from notifications.commands import subscribe
+from notifications.live import batching
 from notifications.live.batching import AT_ONCE, Batcher
 from notifications.live.protocol import Resume
 from notifications.live.resume import UNCOUNTED, Snapshot, read_snapshots
@@ -115,6 +116,19 @@ async def test_questions_asked_together_are_answered_together_and_each_gets_its_
     assert all(answer == 2 * number for number, answer in enumerate(answers, start=1) if number % 7)
     assert max(batches) <= AT_ONCE
     assert len(batches) < 20
+
+
+async def test_who_asks_in_the_turn_in_which_the_last_worker_ends_is_answered_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "WORKERS", 1)
+    batcher = Batcher[int, int](lambda questions: questions, per_second=100_000)
+
+    async with asyncio.timeout(10):
+        answers = [await batcher.ask(number) for number in range(5)]  # each in the turn in which the last was answered
+
+    assert answers == [0, 1, 2, 3, 4]
+    assert batcher.pending == 0
 
 
 def test_nothing_is_counted_for_a_crowd_and_what_it_missed_is_read_all_the_same() -> None:
