@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from notifications.live import push
+
 from .live_support import LiveServer
 
 
@@ -13,3 +15,9 @@ def live_web(test_database_url: str) -> Iterator[LiveServer]:
     running = LiveServer({"DATABASE_URL": test_database_url}).wait_until_ready()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def _standing_hints_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes for a user is told to no hub, so that the tick has to find it."""
+    monkeypatch.setattr(push, "_send_soon", lambda _message: None)

@@ -175,6 +175,7 @@ def test_who_is_not_signed_in_is_told_so(live_web: LiveServer, subscriber: User,
         assert client.close_code() == 4401
 
 
+@pytest.mark.usefixtures("_standing_hints_lost")
 def test_signing_out_closes_the_browsers_connections_alone(live_web: LiveServer, subscriber: User) -> None:
     browser = Browser()
     browser.force_login(subscriber)
@@ -191,6 +192,7 @@ def test_signing_out_closes_the_browsers_connections_alone(live_web: LiveServer,
         assert other.hears_nothing()
 
 
+@pytest.mark.usefixtures("_standing_hints_lost")
 def test_a_new_password_closes_connections_made_with_the_old_one(live_web: LiveServer, subscriber: User) -> None:
     with Client(live_web, subscriber) as client:
         client.resume()
@@ -200,6 +202,7 @@ def test_a_new_password_closes_connections_made_with_the_old_one(live_web: LiveS
         assert client.close_code() == 4401
 
 
+@pytest.mark.usefixtures("_standing_hints_lost")
 def test_a_revoked_token_closes_its_connections(live_web: LiveServer, subscriber: User) -> None:
     with Client(live_web, subscriber) as client:
         client.resume()

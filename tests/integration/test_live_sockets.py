@@ -244,6 +244,7 @@ def test_without_a_membership_nothing_comes_and_the_connection_lives(live_web: L
         assert client.next("read")["unread"] == 0
 
 
+@pytest.mark.usefixtures("_standing_hints_lost")
 def test_a_membership_that_ends_while_connected_ends_the_flow_at_that_posting(
     live_web: LiveServer, subscriber: User
 ) -> None:
