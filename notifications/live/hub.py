@@ -71,6 +71,13 @@ class Hub:
         connection.buffer = []
         connection.registered = wanted
 
+    def begins_above(self, state: ViewerState) -> bool:
+        """Whether something that came after this was never released here, so that nothing was kept of it.
+
+        Of two who follow what nobody here has followed before, the one with the older snapshot may be answered last.
+        """
+        return self.sequencer.begins_above({topic: state.positions[topic] for topic in state.topics})
+
     def settle(self, connection: Connection, state: ViewerState) -> None:
         """The database has been read: give the connection what came after that, and everything from now on."""
         self._drop(connection, connection.registered - state.topics.keys())

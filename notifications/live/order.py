@@ -32,6 +32,7 @@ class Sequencer:
 
     def __init__(self) -> None:
         self._heads: dict[str, int | None] = {}  # the last seq released; None until the first snapshot tells
+        self._begun: dict[str, int] = {}  # what that one told: up to there nothing has ever been released
         self._waiting: dict[tuple[str, int], Posted] = {}
 
     def track(self, topic: str) -> None:
@@ -46,17 +47,22 @@ class Sequencer:
         """The last seq that was released in `topic`; None when that is not known."""
         return self._heads.get(topic)
 
+    def begins_above(self, heads: Mapping[str, int]) -> bool:
+        """Whether something above one of these heads is passed over: another snapshot, a newer one, has told first."""
+        return any(seq < self._begun.get(topic, 0) for topic, seq in heads.items())
+
     def settle(self, heads: Mapping[str, int]) -> list[Release]:
         """Say where topics stand that nobody knew about yet; others are left alone."""
         unknown = [topic for topic in heads if topic in self._heads and self._heads[topic] is None]
         for topic in unknown:
-            self._heads[topic] = heads[topic]
+            self._heads[topic] = self._begun[topic] = heads[topic]
         return self._drain(set(self._waiting.values())) if unknown else []
 
     def forget(self, topics: Iterable[str]) -> list[Release]:
         """Follow these no longer; what waited for them alone is released."""
         for topic in topics:
             self._heads.pop(topic, None)
+            self._begun.pop(topic, None)
         return self._drain(set(self._waiting.values()))
 
     def accept(self, posted: Posted) -> list[Release]:

@@ -64,7 +64,8 @@ class Resumer:
         """Answer with welcome, what was missed and a ping, or with reset.
 
         (a) Register, so that the hub keeps what is released; (b) read the database in one snapshot; (c) send; (d) flush
-        what was kept, above the snapshot's heads; (e) live. Had the client's topics changed, (a) and (b) are repeated.
+        what was kept, above the snapshot's heads; (e) live. (a) and (b) are repeated when the topics had changed,
+        or the hub begins above the snapshot.
         """
         hub, topics = self._hub, set(frame.positions or ())
         for _ in range(ATTEMPTS):
@@ -75,7 +76,8 @@ class Resumer:
                 return
             if connection.buffer is None:
                 return  # reset meanwhile: more was released than is kept
-            if snapshot.reads is not None and snapshot.state.topics.keys() <= topics:
+            is_covered = snapshot.state.topics.keys() <= topics and not hub.begins_above(snapshot.state)
+            if snapshot.reads is not None and is_covered:
                 connection.owe(Burst(list(_answer(snapshot, snapshot.reads, frame))))
                 connection.await_ack(snapshot.missed.postings)
                 if snapshot.missed.ids:

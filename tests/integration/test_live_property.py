@@ -4,10 +4,11 @@ import asyncio
 import itertools
 import json
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -36,7 +37,7 @@ from notifications.live.posted import Posted
 from notifications.live.protocol import Resume
 from notifications.live.resume import Resumer
 from notifications.models import Epoch, Notification, Part, Posting, ReadItem
-from notifications.queries import inbox
+from notifications.queries import InboxEntry, inbox
 from notifications.read_commands import dismiss, mark_read, mark_unread, restore
 from notifications.retention import forget_notifications, forget_postings
 from notifications.tasks import fan_out
@@ -66,6 +67,8 @@ AUDIENCES = st.fixed_dictionaries(
         "expires_at": st.sampled_from([None, datetime.fromisoformat(PAST), datetime.fromisoformat(FUTURE)]),
     },
 )
+QUIET_SECONDS = 10  # after which nothing more should happen by itself
+WHICH_TAB = st.integers(0, 1)
 TOKEN = 0  # the tick is told below that this one is good
 
 
@@ -74,6 +77,37 @@ async def at_once(function: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     await asyncio.sleep(0)
     connections["default"] = Walk.database  # Django would open another one for each task
     return function(*args, **kwargs)
+
+
+class Slow:
+    """What was read from the database for clients that resume; the answers come when the walk lets them."""
+
+    def __init__(self) -> None:
+        self.is_slow = False
+        self._held: list[tuple[int, asyncio.Future[None]]] = []
+
+    def holds_up(self, asking: int) -> bool:
+        """Whether so many, who are all that ask, wait for nothing but what is held."""
+        return len(self._held) == batching.WORKERS or asking == sum(size for size, _ in self._held)
+
+    def let_go(self, number: int = 0) -> None:
+        """Let one of the answers arrive."""
+        if self._held:
+            self._held.pop(number % len(self._held))[1].set_result(None)
+
+    async def read_snapshots(self, function: Callable[..., Any], asked: Sequence[Any]) -> Any:
+        """Read at once; answer late."""
+        answers = await at_once(function, asked)
+        if self.is_slow:
+            arrival = asyncio.get_running_loop().create_future()
+            self._held.append((len(asked), arrival))
+            await arrival
+        return answers
+
+
+async def late_at_times(read_snapshots: Callable[..., Any], asked: Sequence[Any]) -> Any:
+    """The same for what the walk may delay."""
+    return await Walk.slow.read_snapshots(read_snapshots, asked)
 
 
 @dataclass
@@ -90,9 +124,9 @@ class Card:
 class Tab:
     """A client that keeps to docs/live-protocol.md, on a connection without a network."""
 
-    def __init__(self, hub: Hub, identity: Identity, load: Callable[[], Any]) -> None:
+    def __init__(self, hub: Hub, resumer: Resumer, identity: Identity, load: Callable[[], Any]) -> None:
         self.hub = hub
-        self.resumer = Resumer(hub)
+        self.resumer = resumer
         self.identity = identity
         self.load = load
         self.cards: dict[int, Card] = {}
@@ -110,23 +144,29 @@ class Tab:
         self.cards = {e.id: Card(e.revision, e.title, e.recalled, e.read, e.positions) for e in page.entries}
 
     async def connect(self) -> None:
+        self.frames = asyncio.Queue[Resume | None]()
         self.outlet = SendOutlet(self.send)
-        self.connection = Connection(self.identity, self.outlet)
-        self.hub.join(self.connection)
-        await self.resume()
+        asyncio.get_running_loop().create_task(self.serve(self.outlet, self.frames))
+        self.resume()
 
-    async def resume(self) -> None:
-        assert self.connection is not None
-        frame = Resume(type="resume", epoch=self.epoch, positions=self.positions)
-        await self.resumer.resume(self.connection, frame)
+    async def serve(self, outlet: SendOutlet, frames: asyncio.Queue[Resume | None]) -> None:
+        """What the consumer does: it sees that the client has left when it has answered what that asked before."""
+        self.connection = connection = Connection(self.identity, outlet)
+        self.hub.join(connection)
+        while (frame := await frames.get()) is not None:
+            await self.resumer.resume(connection, frame)
+        self.hub.leave(connection)
+
+    def resume(self) -> None:
+        self.frames.put_nowait(Resume(type="resume", epoch=self.epoch, positions=dict(self.positions)))
 
     async def disconnect(self) -> None:
-        assert self.connection is not None
-        self.hub.leave(self.connection)
         self.outlet.stop()
+        self.frames.put_nowait(None)
         self.connection = None
 
     def is_idle(self) -> bool:
+        """Whether nothing is on its way to it, but for what it has asked when it resumes."""
         is_out = self.connection is None or (self.connection.is_idle and self.outlet._outgoing is None)
         return is_out and not self.is_busy
 
@@ -148,7 +188,7 @@ class Tab:
                 self.mark(frame)
             case "reset":
                 await self.reload()
-                await self.resume()
+                self.resume()
 
     def take(self, frame: dict[str, Any]) -> None:
         held = self.cards.get(frame["id"])
@@ -212,10 +252,11 @@ def edge(card: Notification, region: str) -> str:
 
 
 class Walk(RuleBasedStateMachine):
-    """One viewer, one tab, one hub; hints that get lost, doubled and reordered."""
+    """One viewer, two tabs, one hub; hints that get lost, doubled and reordered, and come while a tab resumes."""
 
     another: ClassVar[User]
     database: ClassVar[BaseDatabaseWrapper]
+    slow: ClassVar[Slow]  # of the walk that is under way
 
     @initialize()
     def begin(self) -> None:
@@ -225,6 +266,7 @@ class Walk(RuleBasedStateMachine):
         run = next(_runs)
         self.loop = asyncio.new_event_loop()
         self.hub = Hub()
+        Walk.slow = Slow()
         self.pump = self.loop.create_task(self.hub.deliver_all())
         self.topics = [f"category:run{run}-{letter}" for letter in "abc"]
         self.viewer = a_viewer()
@@ -234,18 +276,26 @@ class Walk(RuleBasedStateMachine):
         self.hints: list[Posted] = []
         self.run_number = run
         identity = Identity(self.viewer.pk, credential(self.viewer), token_id=TOKEN)
-        self.tab = Tab(self.hub, identity, lambda: inbox(viewer_id=self.viewer.pk, limit=100))
-        self.run(self.tab.reload())
-        self.run(self.tab.connect())
+        self.resumer = Resumer(self.hub)
+        load = partial(inbox, viewer_id=self.viewer.pk, limit=100)
+        self.tabs = [Tab(self.hub, self.resumer, identity, load) for _ in range(2)]
+        for tab in self.tabs:
+            self.run(tab.reload())
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
         async def and_settle() -> None:
             await work
             await asyncio.sleep(0)
-            while not (self.hub._released.empty() and self.tab.is_idle()):
-                await asyncio.sleep(0)
+            async with asyncio.timeout(QUIET_SECONDS):
+                while not self.is_quiet():
+                    await asyncio.sleep(0)
 
         self.loop.run_until_complete(and_settle())
+
+    def is_quiet(self) -> bool:
+        """Whether nothing more happens by itself."""
+        is_settled = self.hub._released.empty() and Walk.slow.holds_up(self.resumer.resuming)
+        return is_settled and all(tab.is_idle() for tab in self.tabs)
 
     def tell(self, notification: Notification) -> None:
         """Make the hint that the worker would send, and keep it for later."""
@@ -357,11 +407,11 @@ class Walk(RuleBasedStateMachine):
     def change_profile(self, is_kids: bool, languages: set[str], region: str) -> None:
         update_profile(user=self.viewer, is_kids=is_kids, languages=languages, region=region)
 
-    @rule(number=st.integers(0, 99), say=st.sampled_from([mark_read, mark_unread, dismiss]))
-    def say_of_one(self, number: int, say: Callable[..., Any]) -> None:
-        if self.tab.cards:
-            ids = [sorted(self.tab.cards)[number % len(self.tab.cards)]]
-            say(viewer_id=self.viewer.pk, ids=ids)
+    @rule(which=WHICH_TAB, number=st.integers(0, 99), say=st.sampled_from([mark_read, mark_unread, dismiss]))
+    def say_of_one(self, which: int, number: int, say: Callable[..., Any]) -> None:
+        cards = sorted(self.tabs[which].cards)
+        if cards:
+            say(viewer_id=self.viewer.pk, ids=[cards[number % len(cards)]])
 
     @rule(number=st.integers(0, 99))
     def take_a_dismissal_back(self, number: int) -> None:
@@ -370,31 +420,46 @@ class Walk(RuleBasedStateMachine):
         if ids:
             restore(viewer_id=self.viewer.pk, ids=[ids[number % len(ids)]])
 
-    @rule()
-    def read_all(self) -> None:
-        mark_read(viewer_id=self.viewer.pk, positions=self.tab.positions)
+    @rule(which=WHICH_TAB)
+    def read_all(self, which: int) -> None:
+        mark_read(viewer_id=self.viewer.pk, positions=self.tabs[which].positions)
 
-    @rule()
-    def lose_the_connection(self) -> None:
-        if self.tab.connection:
-            self.run(self.tab.disconnect())
+    @rule(which=WHICH_TAB)
+    def lose_the_connection(self, which: int) -> None:
+        if self.tabs[which].connection:
+            self.run(self.tabs[which].disconnect())
 
-    @rule()
-    def come_back(self) -> None:
-        if not self.tab.connection:
-            self.run(self.tab.connect())
+    @rule(which=WHICH_TAB, answers_come_late=st.booleans())
+    def come_back(self, which: int, answers_come_late: bool) -> None:
+        Walk.slow.is_slow = answers_come_late
+        if not self.tabs[which].connection:
+            self.run(self.tabs[which].connect())
+
+    @rule(number=st.integers(0, 3))
+    def a_late_answer_comes(self, number: int) -> None:
+        async def come() -> None:
+            Walk.slow.let_go(number)
+
+        self.run(come())
 
     @rule()
     def tick_and_compare(self) -> None:
-        if not self.tab.connection:
-            self.run(self.tab.connect())
+        for which in range(len(self.tabs)):
+            self.come_back(which, answers_come_late=False)
+        while self.resumer.resuming:
+            self.a_late_answer_comes(-1)
         for _ in range(2):  # the second one tells what was read while the first one reset
             self.run(tick.tick(self.hub))
         fresh = inbox(viewer_id=self.viewer.pk, limit=100).entries
         newest = dict(Notification.objects.filter(pk__in=[entry.id for entry in fresh]).values_list("pk", "revision"))
-        assert sorted(self.tab.cards) == sorted(entry.id for entry in fresh)
+        for tab in self.tabs:
+            self.compare(tab, fresh, newest)
+
+    def compare(self, tab: Tab, fresh: Sequence[InboxEntry], newest: Mapping[int, int]) -> None:
+        """`newest` has the revision of each notification."""
+        assert sorted(tab.cards) == sorted(entry.id for entry in fresh)
         for entry in fresh:
-            card = self.tab.cards[entry.id]
+            card = tab.cards[entry.id]
             assert card.read == entry.read
             if entry.revision == newest[entry.id]:  # else it changed after the viewer had left
                 assert (card.revision, card.title, card.recalled) == (entry.revision, entry.title, entry.recalled)
@@ -403,14 +468,19 @@ class Walk(RuleBasedStateMachine):
         try:
             self.tick_and_compare()
         finally:
-            self.tab.outlet.stop()
-            self.pump.cancel()
-            self.loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self.loop), return_exceptions=True))
+            left = asyncio.all_tasks(self.loop)
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self.loop.close()
 
 
-def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (batching, healing, tick):
+@pytest.fixture
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything happens on the test's own thread, when a walk says so."""
+    monkeypatch.setattr(batching, "in_thread", late_at_times)
+    monkeypatch.setattr(batching, "GATHER_SECONDS", 0)
+    for module in (healing, tick):
         monkeypatch.setattr(module, "in_thread", at_once)
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     monkeypatch.setattr(tick, "GRACE_SECONDS", 0)
@@ -418,21 +488,39 @@ def test_what_a_client_holds_always_equals_a_fresh_load(monkeypatch: pytest.Monk
     monkeypatch.setattr(tick, "read_facts", with_a_good_token(tick.read_facts))
     monkeypatch.setattr(Walk, "another", a_viewer(), raising=False)
     monkeypatch.setattr(Walk, "database", connections["default"], raising=False)
+    execute("SET synchronous_commit TO off")  # nothing is to outlive the test: no commit waits for the disk
+    yield
+    execute("RESET synchronous_commit")
 
-    try:
-        execute("SET synchronous_commit TO off")  # nothing is to outlive the test: no commit waits for the disk
-        run_state_machine_as_test(
-            Walk,
-            settings=settings(
-                max_examples=2000 if os.environ.get("OTT_SOAK") else 200,
-                stateful_step_count=30,
-                deadline=None,
-                phases=set(Phase) - {Phase.explain},  # of thirty steps it takes longer than all the rest
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    finally:
-        execute("RESET synchronous_commit")
+
+@pytest.mark.usefixtures("_one_thread")
+def test_what_a_client_holds_always_equals_a_fresh_load() -> None:
+    run_state_machine_as_test(
+        Walk,
+        settings=settings(
+            max_examples=2000 if os.environ.get("OTT_SOAK") else 200,
+            stateful_step_count=30,
+            deadline=None,
+            phases=set(Phase) - {Phase.explain},  # of thirty steps it takes longer than all the rest
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.usefixtures("_one_thread")
+def test_of_two_who_resume_the_one_whose_older_snapshot_comes_last_misses_nothing() -> None:
+    # Given two tabs that follow what nobody on their gateway has followed so far, and a posting between their snapshots
+    walk = Walk()
+    walk.begin()
+    walk.come_back(0, answers_come_late=True)
+    walk.tell_without_being_followed("everybody")
+    walk.come_back(1, answers_come_late=True)
+
+    # When the later snapshot is answered first
+    walk.a_late_answer_comes(1)
+
+    # Then both hold what was posted
+    walk.teardown()
 
 
 def execute(statement: str) -> None:

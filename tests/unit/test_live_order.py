@@ -81,6 +81,17 @@ def test_a_topic_whose_place_is_not_known_yet_holds_up_until_it_is() -> None:
     assert [(r.posted.notification, r.topics) for r in sequencer.settle({"b": 7})] == [(1, ("a",))]
 
 
+def test_a_snapshot_older_than_the_one_that_told_where_a_topic_stands_lacks_what_is_between() -> None:
+    sequencer = tracking(a=5)
+    sequencer.accept(posted(1, a=6))
+
+    assert [sequencer.begins_above({"a": head, "b": 0}) for head in (4, 5, 6)] == [True, False, False]
+
+    sequencer.forget(["a"])
+    sequencer.track("a")
+    assert not sequencer.begins_above({"a": 4})
+
+
 def test_a_topic_that_is_followed_no_longer_holds_nothing_up() -> None:
     sequencer = tracking(a=0, b=0)
     sequencer.accept(posted(1, a=1, b=5))
