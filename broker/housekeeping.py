@@ -14,10 +14,11 @@ LANE_FILL = 100  # wake-ups in a lane; while so many lie there unread, more woul
 RETENTION = "1 day"
 CHUNK = 5_000  # rows deleted in a statement
 
+# Materialized: a plan that looks among the due ones for each item would pass over those that it has just updated, and
+# go beyond the limit.
 _DUE = """
-    UPDATE broker_workitem SET woken_at = now()
-    WHERE id IN (
-        SELECT due.id FROM unnest(%(queues)s::text[]) AS wanted (queue), LATERAL (
+    WITH due AS MATERIALIZED (
+        SELECT of_queue.id FROM unnest(%(queues)s::text[]) AS wanted (queue), LATERAL (
             SELECT id FROM broker_workitem AS item
             WHERE item.queue = wanted.queue
                 AND (woken_at IS NULL OR woken_at <= now() - make_interval(secs => %(unheard)s))
@@ -26,9 +27,10 @@ _DUE = """
                 )
             ORDER BY next_attempt_at LIMIT %(room)s
             FOR UPDATE SKIP LOCKED
-        ) AS due
+        ) AS of_queue
     )
-    RETURNING id
+    UPDATE broker_workitem AS item SET woken_at = now() FROM due WHERE item.id = due.id
+    RETURNING item.id
 """
 # A relayed row goes before the items made from it, and never after: an unmarked one would make them anew.
 _PRUNE_OUTBOX = """

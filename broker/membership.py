@@ -41,16 +41,18 @@ _LOOK = """
     FROM broker_grouppartition WHERE "group" = %(group)s AND stream = %(stream)s
 """
 # A partition that is mine in the table but not in memory (the connection was lost) is taken anew, like a free one.
+# The free ones are looked for once: a plan that did it for each partition would take more than `count`.
 _ACQUIRE = """
-    UPDATE broker_grouppartition AS mine
-    SET owner = %(member)s, generation = generation + 1, lease_expires_at = now() + make_interval(secs => %(lease)s)
-    FROM (
+    WITH free AS MATERIALIZED (
         SELECT partition, owner FROM broker_grouppartition
         WHERE "group" = %(group)s AND stream = %(stream)s AND partition <> ALL(%(held)s::int[])
             AND (owner IN ('', %(member)s) OR lease_expires_at <= now()) AND NOT paused
             AND engine = %(engine)s
         ORDER BY partition LIMIT %(count)s FOR UPDATE SKIP LOCKED
-    ) AS free
+    )
+    UPDATE broker_grouppartition AS mine
+    SET owner = %(member)s, generation = generation + 1, lease_expires_at = now() + make_interval(secs => %(lease)s)
+    FROM free
     WHERE mine."group" = %(group)s AND mine.stream = %(stream)s AND mine.partition = free.partition
     RETURNING mine.partition, generation, next_offset, watermark, attempts, singly_until,
         greatest(extract(epoch FROM next_attempt_at - now()), 0)::float8, free.owner NOT IN ('', %(member)s)

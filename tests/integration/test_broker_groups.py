@@ -23,6 +23,7 @@ from tests.support.broker_app import (
     handle_all,
     in_threads,
     member_of,
+    nested_loops,
     publish_now,
     relay_all,
     sample,
@@ -296,6 +297,16 @@ def test_members_share_the_partitions_and_hand_them_over_at_once() -> None:
     for member in (second, third):
         member.rebalance()
     assert (len(second.owned), len(third.owned)) == (1, 1)
+
+
+def test_a_member_takes_its_share_and_no_more_whatever_the_plan() -> None:
+    members = [member_of("exact", member=name)[1] for name in ("first", "second", "third")]
+    members[0].leave()
+
+    with nested_loops():
+        members[1].rebalance()
+
+    assert len(members[1].owned) == 1
 
 
 def test_a_member_that_renews_keeps_its_partitions_and_a_silent_one_loses_them() -> None:

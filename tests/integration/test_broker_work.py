@@ -22,6 +22,7 @@ from tests.support.broker_app import (
     effects,
     held_gate,
     in_threads,
+    nested_loops,
     publish_now,
     relay_all,
     sample,
@@ -257,6 +258,18 @@ def test_a_long_backlog_does_not_pile_up_in_redis(empty_redis: redis.Redis, monk
         wake_work_items()
 
     assert wake.waiting("default") == 3
+
+
+def test_no_more_are_woken_than_there_is_room_for_whatever_the_plan(
+    empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "LANE_FILL", 4)  # shared by the two queues of the lane
+    for n in range(5):
+        job(n)
+    WorkItem.objects.update(woken_at=None)
+
+    with nested_loops():
+        assert wake_work_items() == 2
 
 
 def test_redis_out_of_reach_does_not_hurt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -296,6 +296,18 @@ def member_of(name: str, *, member: str = "test") -> tuple[GroupRunner, Membersh
     return GroupRunner(group), membership
 
 
+@contextmanager
+def nested_loops() -> Iterator[None]:
+    """Plans as unlucky statistics make them: a subquery in a join is asked again for each row."""
+    others = [f"enable_{name}" for name in ("hashjoin", "mergejoin", "material", "hashagg", "sort")]
+    with connection.cursor() as cursor:
+        for name in others:
+            cursor.execute(f"SET {name} TO off")
+        yield
+        for name in others:
+            cursor.execute(f"RESET {name}")
+
+
 def advance(runner: GroupRunner, membership: Membership) -> bool:
     """Let a member handle what is due in its partitions, once."""
     never = threading.Event()
