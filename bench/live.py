@@ -29,7 +29,7 @@ from .crowd import raise_file_limit
 from .live_audience import SAMPLES, TO_ALL, Sample
 from .live_baselines import BARE_GROUP, group_of, layer_settings
 from .live_contenders import FRAME_BYTES, WIRE_BYTES, Arena, Arenas, Contender, free_port
-from .people import make_followers
+from .people import make_listeners
 from .plot import bars
 from .report import Row, percentile, row_ratio, row_within
 
@@ -52,7 +52,7 @@ UVICORN = (
 def run(*, web_command: Sequence[str]) -> list[Row]:
     """Measure; `web_command` starts a web process of ours on `{port}`."""
     raise_file_limit()
-    tokens = make_followers(max(CONNECTIONS))
+    tokens = make_listeners(max(CONNECTIONS))
     rows: list[Row] = []
     chart: dict[str, dict[str, float]] = {}
     for connections in CONNECTIONS:

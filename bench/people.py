@@ -22,7 +22,7 @@ JOIN notifications_topic topic ON topic.name = followed.name
 
 
 @transaction.atomic
-def make_followers(count: int) -> list[str]:
+def make_listeners(count: int) -> list[str]:
     """The first `count` listeners of `live_audience` as viewers of this database; their tokens."""
     Topic.objects.bulk_create([Topic(name=name, label=name) for name in (*TOPICS, ALL)], ignore_conflicts=True)
     users = _viewers(count)

@@ -30,7 +30,7 @@ from .crowd import raise_file_limit
 from .live_audience import ALL
 from .live_contenders import HOST, free_port
 from .own_platform import own_platform
-from .people import make_followers
+from .people import make_listeners
 from .plot import bars
 from .population import settle_tables
 from .report import Row, percentile, row_within
@@ -65,7 +65,7 @@ class Outcome:
 def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
     """Measure; `commands` starts each process of the platform, on `{port}`, and another web process to be killed."""
     raise_file_limit()
-    tokens = make_followers(CLIENTS)
+    tokens = make_listeners(CLIENTS)
     settle_tables()
     cookie = _signed_in()
     with own_platform(commands, url=current_url()) as port:

@@ -107,13 +107,13 @@ class Connection:
         is_muted = interest is not None and topic in interest.muted
         return not is_muted and (self.period is not NO_PERIOD or is_given(topic))
 
-    def bounds_in(self, topic: str) -> tuple[float, float, int]:
-        """What it hears of in `topic`: posted from when until when (seconds since 1970), and above which seq."""
+    def bounds_in(self, topic: str) -> Period:
+        """What it hears of in `topic`: posted from when until when."""
         start, end = ALWAYS if is_given(topic) else self.period
         interest = self.interest
         if interest is not None and topic in interest.muted:
             start = max(start, interest.muted[topic])
-        return start, end, self.floors.get(topic, 0)
+        return start, end
 
     def wants(self, posted: Posted, topic: str) -> bool:
         """Whether this viewer is to see a posting that came in `topic`, at this moment. Asked by `index.Group`."""

@@ -138,7 +138,8 @@ class Gateway:
         """Ask whoever may wait to do so while many resume."""
         while True:
             await asyncio.sleep(ANNOUNCE_SECONDS)
-            if self.resumer.resuming >= CROWD:
+            self.hub.is_crowded = self.resumer.resuming >= CROWD
+            if self.hub.is_crowded:
                 try:
                     await asyncio.to_thread(announce)
                 except Exception as error:

@@ -21,6 +21,7 @@ from .protocol import Ping, ReadNotice, Reset, ResetReason
 from .repeats import Repeats
 
 MAX_BUFFERED = 200  # releases, while a connection resumes
+GATHER_SECONDS = 0.4  # while a crowd resumes: a write to each costs the same for one posting as for a few
 CONNECTIONS_AT_ONCE = 256  # then a broadcast lets other work in
 
 
@@ -30,6 +31,7 @@ class Hub:
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self.sequencer = Sequencer()
+        self.is_crowded = False  # whether many resume just now
         self.epoch = ""  # of the database, as far as the tick knows
         self._index = Index()
         self._by_viewer: dict[int, set[Connection]] = defaultdict(set)
@@ -134,6 +136,8 @@ class Hub:
         """Hand what is released to the connections, for ever: all that is due, in one write to each."""
         while True:
             due = [await self._released.get()]
+            if self.is_crowded:
+                await asyncio.sleep(GATHER_SECONDS)
             self._broadcasts += 1
             broadcast = Broadcast()
             self._plan(due[0], broadcast)

@@ -12,38 +12,49 @@ class Group:
     """Connections that follow one topic through one filter.
 
     A posting within the group's bounds is wanted by all of them or by none, so that nobody is asked. The bounds are
-    what all have in common: members at the time of posting, no mute, and further back in the topic than this.
-    Outside of them, for instance when the first of many memberships has ended, each is asked (`Connection.wants`).
+    what all have in common: members at the time of posting, and no mute. Outside of them, for instance when the first
+    of many memberships has ended, each is asked (`Connection.wants`). Those who have just resumed may be further in
+    the topic than what is being delivered; they are known one by one.
     """
 
-    __slots__ = ("_end", "_floor", "_start", "connections")
+    __slots__ = ("_ahead", "_end", "_start", "connections")
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
+        self._ahead: dict[Connection, int] = {}
         self._forget_bounds()
 
     def add(self, connection: Connection, topic: str) -> None:
         """Take one in, and draw the bounds closer."""
         self.connections.add(connection)
         self._narrow(*connection.bounds_in(topic))
+        if topic in connection.floors:
+            self._ahead[connection] = connection.floors[topic]
+
+    def remove(self, connection: Connection) -> None:
+        """Let one go."""
+        self.connections.discard(connection)
+        self._ahead.pop(connection, None)
 
     def wanting(self, posted: Posted, topic: str) -> set[Connection]:
         """Those who want a posting that passes the filter."""
-        if self._start <= posted.posted_at < self._end and posted.positions[topic] > self._floor:
-            return self.connections
-        self._forget_bounds()  # whoever drew them this close may have left
-        for connection in self.connections:
-            self._narrow(*connection.bounds_in(topic))
-        return {connection for connection in self.connections if connection.wants(posted, topic)}
+        if not self._start <= posted.posted_at < self._end:
+            self._forget_bounds()  # whoever drew them this close may have left
+            for connection in self.connections:
+                self._narrow(*connection.bounds_in(topic))
+            return {connection for connection in self.connections if connection.wants(posted, topic)}
+        if self._ahead:
+            seq = posted.positions[topic]
+            self._ahead = {connection: floor for connection, floor in self._ahead.items() if floor >= seq}
+        return self.connections.difference(self._ahead) if self._ahead else self.connections
 
     def _forget_bounds(self) -> None:
-        self._start, self._end, self._floor = float("-inf"), float("inf"), 0
+        self._start, self._end = float("-inf"), float("inf")
 
-    def _narrow(self, start: float, end: float, floor: int) -> None:
-        if start > self._start or end < self._end or floor > self._floor:  # mostly not
+    def _narrow(self, start: float, end: float) -> None:
+        if start > self._start or end < self._end:  # mostly not
             self._start = max(self._start, start)
             self._end = min(self._end, end)
-            self._floor = max(self._floor, floor)
 
 
 class Audience:
@@ -74,7 +85,7 @@ class Audience:
             self._end_resume(connection)
             return
         key = (connection.filters[topic], connection.hears(topic))
-        self.groups[key].connections.discard(connection)
+        self.groups[key].remove(connection)
         if not self.groups[key].connections:
             del self.groups[key]
 

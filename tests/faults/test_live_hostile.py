@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from accounts.models import User
 from bench.clients import clients
 from bench.live_audience import ALL
-from bench.people import make_followers
+from bench.people import make_listeners
 from notifications.commands import subscribe
 from notifications.live import push as pushing
 from notifications.models import Epoch, ReadMark
@@ -163,7 +163,7 @@ def test_a_gateway_killed_under_a_crowd_is_made_up_for_by_another_each_notificat
 ) -> None:
     # Given two gateways, and a crowd that is connected to one of them
     Epoch.objects.create(value=EPOCH)
-    tokens = make_followers(CROWD)
+    tokens = make_listeners(CROWD)
     first, second = (LiveServer({"DATABASE_URL": test_database_url}).wait_until_ready() for _ in range(2))
     plan = {"tokens": tokens, "expected": POSTED}
     try:

@@ -122,6 +122,22 @@ def test_what_is_due_at_once_goes_out_in_order_in_one_write() -> None:
     on_a_hub(story)
 
 
+def test_while_a_crowd_resumes_what_comes_within_a_moment_goes_out_in_one_write() -> None:
+    async def story(hub: Hub) -> None:
+        client = Client(hub).live()
+        hub.is_crowded = True
+        for seq in (1, 2):
+            hub.accept(posted(f"number {seq}", {MOVIES: seq}))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert client.wire.writes == []
+        while not client.wire.writes:
+            await asyncio.sleep(0.01)
+        assert client.wire.writes == [["number 1", "number 2"]]
+
+    on_a_hub(story)
+
+
 def test_kinds_and_ratings_are_judged_for_all_who_want_the_same() -> None:
     async def story(hub: Hub) -> None:
         adult, child = Client(hub).live(), Client(hub).live(is_kids=True)
