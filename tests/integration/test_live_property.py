@@ -167,8 +167,11 @@ class Tab:
 
     def is_idle(self) -> bool:
         """Whether nothing is on its way to it, but for what it has asked when it resumes."""
-        is_out = self.connection is None or (self.connection.is_idle and self.outlet._outgoing is None)
-        return is_out and not self.is_busy
+        if self.connection is None:
+            return not self.is_busy
+        if self.outlet._task.done():
+            self.outlet._task.result()  # raises what was wrong with a frame
+        return self.connection.is_idle and self.outlet._outgoing is None and not self.is_busy
 
     async def send(self, message: dict[str, Any]) -> None:
         self.is_busy = True

@@ -232,6 +232,19 @@ def test_a_state_that_came_with_a_late_hint_is_not_repeated() -> None:
     on_a_hub(story)
 
 
+def test_an_older_state_that_has_waited_for_a_lost_hint_is_not_shown_after_the_newest() -> None:
+    async def story(hub: Hub) -> None:
+        client = Client(hub).live()
+        hub.accept(posted("second", {MOVIES: 2}, notification=7, revision=2, shown=2))
+        hub.accept(posted("third", {MOVIES: 1}, notification=7, revision=1, shown=3))  # what healing has read
+        hub.accept(posted("third", {MOVIES: 3}, notification=7, revision=3, shown=3))
+        hub.accept(posted("fourth", {MOVIES: 4}, notification=7, revision=4, shown=4))
+        await until_delivered(hub)
+        assert client.wire.titles == ["third", "fourth"]
+
+    on_a_hub(story)
+
+
 def test_a_card_that_was_just_rated_for_adults_resets_children_alone() -> None:
     async def story(hub: Hub) -> None:
         adult, child = Client(hub).live(), Client(hub).live(is_kids=True)
