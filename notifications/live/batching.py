@@ -12,6 +12,7 @@ from .threads import in_thread
 
 AT_ONCE = 64
 WORKERS = 2
+MADE_UP_SECONDS = 0.25  # at most, when the loop or the database is late: else a busy one would never reach the rate
 GATHER_SECONDS = 0.1  # in a storm, until a batch is full: many small ones cost more than a few large ones
 
 Question = TypeVar("Question")
@@ -55,16 +56,17 @@ class Batcher(Generic[Question, Answer]):
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _answer_all(self) -> None:
+        due = time.monotonic()
         while self._waiting:
-            started = time.monotonic()
+            due = max(due, time.monotonic() - MADE_UP_SECONDS)
             batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             asked = [(question, future) for question, future in batch if not future.done()]  # who left asks no more
             if asked:
                 await self._answer(asked)
             if self._waiting:  # a storm
-                pause = len(asked) * WORKERS / self._per_second * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+                due += len(asked) * WORKERS / self._per_second * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
                 shortest = 0.0 if len(self._waiting) >= AT_ONCE else GATHER_SECONDS
-                await asyncio.sleep(max(shortest, pause - (time.monotonic() - started)))
+                await asyncio.sleep(max(shortest, due - time.monotonic()))
 
     async def _answer(self, asked: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         answers: Sequence[Answer | Exception]

@@ -101,19 +101,17 @@ class Connection:
         """What it wants of each topic that it follows."""
         return {} if self.interest is None else self.interest.filters
 
-    def hears(self, topic: str) -> bool:
-        """Whether neither a mute nor the end of a membership stands between it and what is posted to `topic`."""
-        interest = self.interest
-        is_muted = interest is not None and topic in interest.muted
-        return not is_muted and (self.period is not NO_PERIOD or is_given(topic))
+    def stance_in(self, topic: str) -> tuple[bool, Period]:
+        """Whether it hears of what is posted to `topic` now, and of what it hears: posted from when until when.
 
-    def bounds_in(self, topic: str) -> Period:
-        """What it hears of in `topic`: posted from when until when."""
-        start, end = ALWAYS if is_given(topic) else self.period
+        It does unless it mutes the topic, or is no member and the topic not given.
+        """
+        period = ALWAYS if is_given(topic) else self.period
         interest = self.interest
         if interest is not None and topic in interest.muted:
-            start = max(start, interest.muted[topic])
-        return start, end
+            start, end = period
+            return False, (max(start, interest.muted[topic]), end)
+        return period is not NO_PERIOD, period
 
     def wants(self, posted: Posted, topic: str) -> bool:
         """Whether this viewer is to see a posting that came in `topic`, at this moment. Asked by `index.Group`."""

@@ -66,8 +66,7 @@ class Hub:
         """Begin to keep what is released in `topics` for a connection that is about to read the database."""
         wanted = set(topics)
         self._index.await_resume(connection, wanted)
-        for topic in wanted:
-            self.sequencer.track(topic)
+        self.sequencer.track(wanted)
         self._drop(connection, connection.registered if connection.is_live else connection.registered - wanted)
         connection.live_since = NEVER
         connection.buffer = []

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from .connection import Connection
-from .interest import Filter
+from .interest import Filter, Period
 from .order import Release
 from .posted import Posted
 
@@ -24,12 +24,13 @@ class Group:
         self._ahead: dict[Connection, int] = {}
         self._forget_bounds()
 
-    def add(self, connection: Connection, topic: str) -> None:
-        """Take one in, and draw the bounds closer."""
+    def add(self, connection: Connection, bounds: Period, floor: int | None) -> None:
+        """Take one in, and draw the bounds closer. `floor` is how far it is in the topic, if it is ahead there."""
         self.connections.add(connection)
-        self._narrow(*connection.bounds_in(topic))
-        if topic in connection.floors:
-            self._ahead[connection] = connection.floors[topic]
+        if bounds[0] > self._start or bounds[1] < self._end:  # mostly not
+            self._narrow(bounds)
+        if floor is not None:
+            self._ahead[connection] = floor
 
     def remove(self, connection: Connection) -> None:
         """Let one go."""
@@ -41,7 +42,7 @@ class Group:
         if not self._start <= posted.posted_at < self._end:
             self._forget_bounds()  # whoever drew them this close may have left
             for connection in self.connections:
-                self._narrow(*connection.bounds_in(topic))
+                self._narrow(connection.stance_in(topic)[1])
             return {connection for connection in self.connections if connection.wants(posted, topic)}
         if self._ahead:
             seq = posted.positions[topic]
@@ -51,10 +52,9 @@ class Group:
     def _forget_bounds(self) -> None:
         self._start, self._end = float("-inf"), float("inf")
 
-    def _narrow(self, start: float, end: float) -> None:
-        if start > self._start or end < self._end:  # mostly not
-            self._start = max(self._start, start)
-            self._end = min(self._end, end)
+    def _narrow(self, bounds: Period) -> None:
+        self._start = max(self._start, bounds[0])
+        self._end = min(self._end, bounds[1])
 
 
 class Audience:
@@ -71,20 +71,20 @@ class Audience:
         return not self.groups and not self.resuming
 
     def settle(self, connection: Connection, topic: str, of: Filter) -> None:
-        """Put one who resumed into its group."""
+        """Put one who resumed into its group. Called for each topic of each of a crowd: every step counts."""
         self._end_resume(connection)
-        key = (of, connection.hears(topic))
-        group = self.groups.get(key)
-        if group is None:
-            group = self.groups[key] = Group()
-        group.add(connection, topic)
+        hears, bounds = connection.stance_in(topic)
+        key = (of, hears)
+        if key not in self.groups:
+            self.groups[key] = Group()
+        self.groups[key].add(connection, bounds, connection.floors.get(topic))
 
     def remove(self, connection: Connection, topic: str) -> None:
         """Let one go, wherever it is."""
         if not connection.is_live:
             self._end_resume(connection)
             return
-        key = (connection.filters[topic], connection.hears(topic))
+        key = (connection.filters[topic], connection.stance_in(topic)[0])
         self.groups[key].remove(connection)
         if not self.groups[key].connections:
             del self.groups[key]

@@ -35,9 +35,10 @@ class Sequencer:
         self._begun: dict[str, int] = {}  # what that one told: up to there nothing has ever been released
         self._waiting: dict[tuple[str, int], Posted] = {}
 
-    def track(self, topic: str) -> None:
-        """Follow `topic`; its postings wait until `settle` says where it stands."""
-        self._heads.setdefault(topic, None)
+    def track(self, topics: Iterable[str]) -> None:
+        """Follow these; their postings wait until `settle` says where they stand."""
+        for topic in topics:
+            self._heads.setdefault(topic, None)
 
     def tracked(self) -> list[str]:
         """The topics that are followed."""

@@ -28,8 +28,7 @@ def posted(number: int, **positions: int) -> Posted:
 
 def tracking(**heads: int) -> Sequencer:
     sequencer = Sequencer()
-    for topic in heads:
-        sequencer.track(topic)
+    sequencer.track(heads)
     sequencer.settle(heads)
     return sequencer
 
@@ -74,7 +73,7 @@ def test_topics_that_nobody_follows_do_not_hold_anything_up() -> None:
 
 def test_a_topic_whose_place_is_not_known_yet_holds_up_until_it_is() -> None:
     sequencer = tracking(a=0)
-    sequencer.track("b")
+    sequencer.track(["b"])
 
     assert released(sequencer.accept(posted(1, a=1, b=7))) == []
     assert sequencer.holes() == []
@@ -88,7 +87,7 @@ def test_a_snapshot_older_than_the_one_that_told_where_a_topic_stands_lacks_what
     assert [sequencer.begins_above({"a": head, "b": 0}) for head in (4, 5, 6)] == [True, False, False]
 
     sequencer.forget(["a"])
-    sequencer.track("a")
+    sequencer.track(["a"])
     assert not sequencer.begins_above({"a": 4})
 
 
