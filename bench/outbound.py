@@ -57,30 +57,28 @@ def run() -> list[Row]:
         "EMAIL_HOST": LOOPBACK,
         "EMAIL_PORT": mail,
     }
-    with override_settings(**settings), receivers(web=web, mail=mail):
+    with override_settings(**settings), receivers(web, mail):
         address = f"http://{LOOPBACK}:{web}"
         rates = [channel_row(channel, f"{address}/ok") for channel in COUNT]
         PLOT.write_text(beside_baselines("Deliveries a second, beside a bare client", rates))
         return [
             *rates,
-            *failure_rows(address),
+            *(row for channel in COUNT for row in failure_rows(channel, address)),
             hanging_row(address, f"http://localhost:{web}/hang"),
         ]
 
 
 @contextmanager
-def receivers(**ports: int) -> Iterator[None]:
-    """The sinks, until the block ends."""
-    command = [sys.executable, "-m", "bench.outbound_sinks"]
-    started = [subprocess.Popen([*command, kind, str(port)]) for kind, port in ports.items()]
+def receivers(*ports: int) -> Iterator[None]:
+    """The sinks, for the web and for mail, until the block ends."""
+    process = subprocess.Popen([sys.executable, "-m", "bench.outbound_sinks", *map(str, ports)])
     try:
-        for port in ports.values():
+        for port in ports:
             _wait_for(port)
         yield
     finally:
-        for process in started:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
 
 
 def _wait_for(port: int) -> None:
@@ -95,8 +93,9 @@ def _wait_for(port: int) -> None:
 
 # --- Ours -----------------------------------------------------------------------------------------------------------
 def make_endpoints(channel: Channel, count: int, url: str) -> list[Endpoint]:
-    """`count` endpoints of one new viewer."""
-    viewer, key = create_viewer(email=f"{uuid4().hex[:8]}@bench.example", password=uuid4().hex), browser_keys()
+    """`count` endpoints of one new viewer, whose mail address begins with the url's path."""
+    manner, key = url.rpartition("/")[2], browser_keys()
+    viewer = create_viewer(email=f"{manner}-{uuid4().hex[:8]}@bench.example", password=uuid4().hex)
     rows = [
         Endpoint(
             viewer_id=viewer.pk,
@@ -182,12 +181,12 @@ def channel_row(channel: Channel, url: str) -> Row:
     return row_ratio(scenario="outbound", metric=metric, value=value, unit="/s", baseline=baseline, at_least=AT_LEAST)
 
 
-def failure_rows(address: str) -> list[Row]:
-    """With a tenth of first attempts failing, and a tenth of those for good: all sent or dead, under one key each."""
+def failure_rows(channel: Channel, address: str) -> list[Row]:
+    """With a tenth of first attempts failing, and a hundredth for good: all sent or dead, under one key each."""
     _forget_seen(address)
     endpoints = [
-        *make_endpoints(Channel.WEBHOOK, COUNT[Channel.WEBHOOK], f"{address}/flaky"),
-        *make_endpoints(Channel.WEBHOOK, COUNT[Channel.WEBHOOK] // 100, f"{address}/broken"),
+        *make_endpoints(channel, COUNT[channel], f"{address}/flaky"),
+        *make_endpoints(channel, COUNT[channel] // 100, f"{address}/broken"),
     ]
     with override_settings(OUTBOUND_MAX_ATTEMPTS=4):
         notification = make_deliveries(endpoints)
@@ -196,14 +195,14 @@ def failure_rows(address: str) -> list[Row]:
             sender.drain(lanes=[LANE])
     states = dict(deliveries.values_list("state").annotate(count=Count("state")))
     letters = DeadLetter.objects.filter(body__data__notification_id=notification.pk).count()
-    seen: dict[str, list[int]] = _seen(address)
+    seen: dict[str, list[int]] = _ask(address)["seen"]
     twice = sum(taken > 1 for taken, _ in seen.values())
     unknown = len(seen) - len(endpoints)
     all_ended = states.get("sent", 0) + letters == len(endpoints) and states.get("dead", 0) == letters
     return [
         Row(
             scenario="outbound",
-            metric=f"{len(endpoints)} webhooks, 10 % failing: sent or dead-lettered",
+            metric=f"{channel.label}, {len(endpoints)}, 10 % failing: sent or dead-lettered",
             value=states.get("sent", 0) + letters,
             unit="",
             goal=f"= {len(endpoints)}",
@@ -256,12 +255,6 @@ def _seconds_until_last(address: str, endpoints: Sequence[Endpoint], hung: Seque
     with override_settings(OUTBOUND_SECONDS=3.0):
         sender.drain(lanes=[LANE], seconds=10.0)
     return float(_ask(address)["last"]) - started
-
-
-def _seen(address: str) -> dict[str, list[int]]:
-    """{idempotency key: [times taken, times seen]}."""
-    seen: dict[str, list[int]] = _ask(address)["seen"]
-    return seen
 
 
 def _ask(address: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Receivers for the benchmark, a process of their own: `python -m bench.outbound_sinks web PORT` or `mail PORT`.
+"""Receivers for the benchmark, a process of their own: `python -m bench.outbound_sinks WEB_PORT MAIL_PORT`.
 
-The web sink answers by path: `/ok…` at once, `/flaky…` with 500 to every tenth idempotency key at first sight,
-`/broken…` with 404, `/hang…` never. `/seen` gives what came in as JSON: {key: [how often it was taken, how often it
-came]}; a DELETE forgets it.
+They answer by path, or by how the reader's address begins: `ok` at once, `flaky` with a passing error to every tenth
+idempotency key at first sight, `broken` with a lasting one, `hang` never. `/seen` gives what came in as JSON: {key:
+[how often it was taken, how often it came]}; a DELETE forgets it.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import sys
 import time
 import zlib
 from collections import defaultdict
+from email.parser import BytesHeaderParser
+from typing import cast
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -19,30 +21,27 @@ TENTH = 10
 
 
 class Sink:
-    """What came in, by idempotency key (of web pushes: nothing says which, so by their number)."""
+    """What came in, by idempotency key: of web pushes that is their address, where each notification comes once."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.last = 0.0
 
-    def take(self, key: str, *, taken: bool = True) -> None:
-        """Count one."""
-        self.seen[key][0] += taken
+    def takes(self, key: str, manner: str) -> bool:
+        """Count one; whether it is taken by a receiver of that manner."""
+        fails = manner == "broken" or (manner == "flaky" and not self.seen[key][1] and _is_tenth(key))
+        self.seen[key][0] += not fails
         self.seen[key][1] += 1
         self.last = time.time()
+        return not fails
 
     async def post(self, request: web.Request) -> web.Response:
         await request.read()
-        key = request.headers.get("webhook-id") or f"push-{len(self.seen)}"
-        if request.path.startswith("/hang"):
+        manner = request.path.split("/")[1]
+        if manner == "hang":
             await asyncio.sleep(3600)
-        if request.path.startswith("/broken"):
-            self.take(key, taken=False)
-            return web.Response(status=404)
-        is_tenth = request.path.startswith("/flaky") and zlib.crc32(key.encode()) % TENTH == 0
-        fails = is_tenth and not self.seen[key][1]
-        self.take(key, taken=not fails)
-        return web.Response(status=500 if fails else 201)
+        is_taken = self.takes(request.headers.get("webhook-id", request.path), manner)
+        return web.Response(status=201 if is_taken else 404 if manner == "broken" else 500)
 
     async def get(self, _request: web.Request) -> web.Response:
         return web.json_response({"seen": self.seen, "last": self.last})
@@ -53,11 +52,18 @@ class Sink:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """A mail."""
-        self.last = time.time()
-        return "250 OK"
+        manner = envelope.rcpt_tos[0].partition("-")[0]
+        key = BytesHeaderParser().parsebytes(cast(bytes, envelope.original_content))["Message-ID"]
+        if self.takes(key, manner):
+            return "250 OK"
+        return "550 Nobody lives here" if manner == "broken" else "451 Not now"
 
 
-async def serve_web(port: int) -> None:
+def _is_tenth(key: str) -> bool:
+    return zlib.crc32(key.encode()) % TENTH == 0
+
+
+async def serve(web_port: int, mail_port: int) -> None:
     """Until it is killed."""
     sink, application = Sink(), web.Application()
     application.router.add_get("/seen", sink.get)
@@ -65,16 +71,11 @@ async def serve_web(port: int) -> None:
     application.router.add_post("/{path:.*}", sink.post)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, LOOPBACK, port).start()
-    await asyncio.Event().wait()
-
-
-async def serve_mail(port: int) -> None:
-    """Until it is killed."""
-    handler = Sink()
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(handler, hostname="sink"), LOOPBACK, port)
-    await server.serve_forever()
+    await web.TCPSite(runner, LOOPBACK, web_port).start()
+    loop = asyncio.get_running_loop()
+    mail = await loop.create_server(lambda: SMTP(sink, hostname="sink"), LOOPBACK, mail_port)
+    await mail.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run({"web": serve_web, "mail": serve_mail}[sys.argv[1]](int(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
