@@ -87,11 +87,12 @@ def _plot(outcomes: Sequence[Outcome]) -> str:
 def _rows(outcomes: Sequence[Outcome]) -> list[Row]:
     """The worst of the runs, not their median: a promise holds each time."""
     pages = [seconds for outcome in outcomes for seconds in outcome.pages]
+    slowest = max(percentile(outcome.pages, 99) for outcome in outcomes)
     limits: list[tuple[str, float, str, float]] = [
         ("clients without all notifications", max(o.incomplete for o in outcomes), "clients", 0),
         ("notifications shown twice", max(o.repeated for o in outcomes), "frames", 0),
         ("kill → all are back", max(o.back for o in outcomes), "s", BACK_GOAL_SECONDS),
-        ("pages meanwhile, p99", percentile(pages, 99), "s", PAGE_GOAL_SECONDS),
+        ("pages meanwhile, p99", slowest, "s", PAGE_GOAL_SECONDS),
     ]
     told: list[tuple[str, float, str]] = [
         ("kill → all have everything", max(o.complete for o in outcomes), "s"),

@@ -34,7 +34,6 @@ class Batcher(Generic[Question, Answer]):
         self._per_second = per_second
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
-        self.pending = 0  # questions that are not answered yet
 
     async def ask(self, question: Question) -> Answer:
         """The answer. Raises what `handle` gave or raised."""
@@ -43,11 +42,7 @@ class Batcher(Generic[Question, Answer]):
         if len(self._workers) < WORKERS:
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
-        self.pending += 1
-        try:
-            return await future
-        finally:
-            self.pending -= 1
+        return await future
 
     async def _work(self) -> None:
         try:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from notifications.crowds import ANNOUNCE_SECONDS, CROWD, announce
+from notifications.crowds import ANNOUNCE_SECONDS, announce
 from notifications.queries import read_news
 from notifications.resume_queries import unread_counts
 
@@ -138,7 +138,6 @@ class Gateway:
         """Ask whoever may wait to do so while many resume."""
         while True:
             await asyncio.sleep(ANNOUNCE_SECONDS)
-            self.hub.is_crowded = self.resumer.resuming >= CROWD
             if self.hub.is_crowded:
                 try:
                     await asyncio.to_thread(announce)

@@ -3,10 +3,13 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 
 from notifications.clock import clock
+from notifications.crowds import CROWD
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
+from notifications.models import Kind
 from notifications.queries import ReadNews, ViewerState
 
 from . import metrics
@@ -22,6 +25,7 @@ from .repeats import Repeats
 
 MAX_BUFFERED = 200  # releases, while a connection resumes
 GATHER_SECONDS = 0.4  # while a crowd resumes: a write to each costs the same for one posting as for a few
+PRESSING = frozenset({Kind.LIVE_EVENT, Kind.REMINDER})  # kinds that wait for no crowd
 CONNECTIONS_AT_ONCE = 256  # then a broadcast lets other work in
 
 
@@ -31,12 +35,13 @@ class Hub:
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self.sequencer = Sequencer()
-        self.is_crowded = False  # whether many resume just now
         self.epoch = ""  # of the database, as far as the tick knows
         self._index = Index()
         self._by_viewer: dict[int, set[Connection]] = defaultdict(set)
         self._delivered: dict[str, int] = {}  # how far `deliver_all` has come in each topic
         self._released: asyncio.Queue[Release] = asyncio.Queue()
+        self._resuming: set[Connection] = set()
+        self._is_pressing = asyncio.Event()  # something is released that waits for no crowd
         self._broadcasts = 0  # that were begun
         self._repeats = Repeats()
 
@@ -62,6 +67,11 @@ class Hub:
         """The viewer's connections to this process."""
         return list(self._by_viewer.get(viewer_id, ()))
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether many resume just now."""
+        return len(self._resuming) >= CROWD
+
     def register(self, connection: Connection, topics: Iterable[str]) -> None:
         """Begin to keep what is released in `topics` for a connection that is about to read the database."""
         wanted = set(topics)
@@ -71,6 +81,7 @@ class Hub:
         connection.live_since = NEVER
         connection.buffer = []
         connection.registered = wanted
+        self._resuming.add(connection)
 
     def begins_above(self, state: ViewerState) -> bool:
         """Whether something that came after this was never released here, so that nothing was kept of it.
@@ -91,6 +102,7 @@ class Hub:
             self._delivered.setdefault(topic, head)
         self._queue(self.sequencer.settle(connection.floors))
         buffered, connection.buffer = connection.buffer or [], None
+        self._resuming.discard(connection)
         for release in buffered:
             self._catch_up(connection, release)
         if connection.interest is not None:  # none of them has asked for a reset
@@ -109,6 +121,7 @@ class Hub:
         connection.live_since = NEVER
         connection.buffer = None
         connection.registered = frozenset()
+        self._resuming.discard(connection)
 
     def _drop(self, connection: Connection, topics: Iterable[str]) -> None:
         empty = self._index.remove(connection, topics)
@@ -129,25 +142,36 @@ class Hub:
     def _queue(self, releases: Sequence[Release]) -> int:
         for release in releases:
             self._released.put_nowait(release)
+            if release.posted.kind in PRESSING:
+                self._is_pressing.set()
         return len(releases)
 
     async def deliver_all(self) -> None:
         """Hand what is released to the connections, for ever: all that is due, in one write to each."""
+        is_full = False
         while True:
             due = [await self._released.get()]
-            if self.is_crowded:
-                await asyncio.sleep(GATHER_SECONDS)
+            if self.is_crowded and not is_full:
+                await self._gather()
+            self._is_pressing.clear()
             self._broadcasts += 1
             broadcast = Broadcast()
             self._plan(due[0], broadcast)
             while not (broadcast.is_full or self._released.empty()):
                 due.append(self._released.get_nowait())
                 self._plan(due[-1], broadcast)
+            is_full = broadcast.is_full
             await self._send(broadcast)
             for release in due:
                 for topic in release.topics:
                     if topic in self._delivered:
                         self._delivered[topic] = max(self._delivered[topic], release.posted.positions[topic])
+
+    async def _gather(self) -> None:
+        """Wait for more to send with it, unless it is pressing."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                await self._is_pressing.wait()
 
     def _plan(self, release: Release, broadcast: Broadcast) -> None:
         """Decide who gets a release. Each gets it once, whatever the topics it came by."""

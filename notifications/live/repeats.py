@@ -6,6 +6,7 @@ from .connection import Connection
 from .posted import Posted
 
 REMEMBERED = 256  # notifications
+STATES = 4  # of each: the newest
 
 
 class Repeats:
@@ -20,9 +21,7 @@ class Repeats:
     def pass_over(self, posted: Posted, receivers: set[Connection]) -> set[Connection]:
         """Those of the receivers who have not had this state, or a newer one; from now on they have."""
         if posted.shown > posted.revision:
-            self._had.setdefault(posted.notification, {}).setdefault(posted.shown, set())
-            if len(self._had) > REMEMBERED:
-                self._had.popitem(last=False)
+            self._remember(posted)
         states = self._had.get(posted.notification)
         if states is None:
             return receivers
@@ -30,6 +29,15 @@ class Repeats:
         if posted.shown in states:
             states[posted.shown] |= fresh
         return fresh
+
+    def _remember(self, posted: Posted) -> None:
+        states = self._had.setdefault(posted.notification, {})
+        states.setdefault(posted.shown, set())
+        if len(states) > STATES:
+            del states[min(states)]
+        self._had.move_to_end(posted.notification)
+        if len(self._had) > REMEMBERED:
+            self._had.popitem(last=False)
 
     def forget(self, connection: Connection) -> None:
         """It is gone."""

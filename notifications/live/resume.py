@@ -55,11 +55,6 @@ class Resumer:
         self._hub = hub
         self._snapshots = Batcher(read_snapshots, per_second=settings.LIVE_ADMISSIONS_PER_SECOND)
 
-    @property
-    def resuming(self) -> int:
-        """How many wait for what they have missed."""
-        return self._snapshots.pending
-
     async def resume(self, connection: Connection, frame: Resume) -> None:
         """Answer with welcome, what was missed and a ping, or with reset.
 
@@ -85,7 +80,10 @@ class Resumer:
                 hub.settle(connection, snapshot.state)
                 return
             topics = set(snapshot.state.topics)
-        hub.reset(connection, "entitlement")
+        if hub.begins_above(snapshot.state):  # that is no chance any more: the database has gone back
+            hub.reset_all("epoch")
+        else:
+            hub.reset(connection, "entitlement")
 
 
 def _answer(snapshot: Snapshot, reads: ReadNews, frame: Resume) -> Iterator[Outgoing]:

@@ -118,9 +118,10 @@ export class Live extends EventTarget {
 
   #receive(frame) {
     this.#expectFrame();
-    this.#advance(frame.type === "read" ? {} : frame.positions);
+    if (frame.type === "notification" || frame.type === "ping") this.#advance(frame.positions);
     switch (frame.type) {
       case "welcome":
+        this.#positions = { ...frame.positions };
         this.#attempt = 0;
         this.#epoch = frame.epoch;
         this.#heartbeat = frame.heartbeat;
@@ -148,9 +149,10 @@ export class Live extends EventTarget {
     }
   }
 
-  #advance(positions = {}) {
+  /** A frame names every topic of its notification; those that this viewer does not follow are none of ours. */
+  #advance(positions) {
     for (const [topic, seq] of Object.entries(positions)) {
-      if (seq > (this.#positions[topic] ?? -1)) this.#positions[topic] = seq;
+      if (seq > this.#positions[topic]) this.#positions[topic] = seq;
     }
   }
 

@@ -36,7 +36,7 @@ from notifications.live.outlets import SendOutlet
 from notifications.live.posted import Posted
 from notifications.live.protocol import Resume
 from notifications.live.resume import Resumer
-from notifications.models import Epoch, Notification, Part, Posting, ReadItem
+from notifications.models import Epoch, Notification, Part, Posting, ReadItem, Topic
 from notifications.queries import InboxEntry, inbox
 from notifications.read_commands import dismiss, mark_read, mark_unread, restore
 from notifications.retention import forget_notifications, forget_postings
@@ -135,6 +135,7 @@ class Tab:
         self.items: dict[int, tuple[int, str]] = {}  # what was told of single ones: the revision, and the state
         self.marks: dict[str, int] = {}
         self.connection: Connection | None = None
+        self.asking = 0  # resumes that are not answered yet, of connections that it has left, too
         self.is_busy = False
 
     async def reload(self) -> None:
@@ -154,7 +155,9 @@ class Tab:
         self.connection = connection = Connection(self.identity, outlet)
         self.hub.join(connection)
         while (frame := await frames.get()) is not None:
+            self.asking += 1
             await self.resumer.resume(connection, frame)
+            self.asking -= 1
         self.hub.leave(connection)
 
     def resume(self) -> None:
@@ -279,9 +282,8 @@ class Walk(RuleBasedStateMachine):
         self.hints: list[Posted] = []
         self.run_number = run
         identity = Identity(self.viewer.pk, credential(self.viewer), token_id=TOKEN)
-        self.resumer = Resumer(self.hub)
-        load = partial(inbox, viewer_id=self.viewer.pk, limit=100)
-        self.tabs = [Tab(self.hub, self.resumer, identity, load) for _ in range(2)]
+        resumer, load = Resumer(self.hub), partial(inbox, viewer_id=self.viewer.pk, limit=100)
+        self.tabs = [Tab(self.hub, resumer, identity, load) for _ in range(2)]
         for tab in self.tabs:
             self.run(tab.reload())
 
@@ -297,8 +299,13 @@ class Walk(RuleBasedStateMachine):
 
     def is_quiet(self) -> bool:
         """Whether nothing more happens by itself."""
-        is_settled = self.hub._released.empty() and Walk.slow.holds_up(self.resumer.resuming)
+        is_settled = self.hub._released.empty() and Walk.slow.holds_up(self.asking)
         return is_settled and all(tab.is_idle() for tab in self.tabs)
+
+    @property
+    def asking(self) -> int:
+        """How many resumes are not answered yet."""
+        return sum(tab.asking for tab in self.tabs)
 
     def tell(self, notification: Notification) -> None:
         """Make the hint that the worker would send, and keep it for later."""
@@ -449,7 +456,7 @@ class Walk(RuleBasedStateMachine):
     def tick_and_compare(self) -> None:
         for which in range(len(self.tabs)):
             self.come_back(which, answers_come_late=False)
-        while self.resumer.resuming:
+        while self.asking:
             self.a_late_answer_comes(-1)
         for _ in range(2):  # the second one tells what was read while the first one reset
             self.run(tick.tick(self.hub))
@@ -523,6 +530,26 @@ def test_of_two_who_resume_the_one_whose_older_snapshot_comes_last_misses_nothin
     walk.a_late_answer_comes(1)
 
     # Then both hold what was posted
+    walk.teardown()
+
+
+@pytest.mark.usefixtures("_one_thread")
+def test_when_the_database_has_gone_back_all_load_their_lists_again_and_go_on() -> None:
+    # Given a tab that is live, and a database that is set back to before what it holds
+    walk = Walk()
+    walk.begin()
+    for _ in range(3):
+        walk.tell_without_being_followed("everybody")
+    walk.come_back(0, answers_come_late=False)
+    held = Posting.objects.filter(topic__name=PLATFORM).order_by("seq")
+    Topic.objects.filter(name=PLATFORM).update(head=held[0].seq)
+    Notification.objects.filter(pk__in=[posting.notification_id for posting in held[1:]]).delete()
+
+    # When another one comes
+    walk.come_back(1, answers_come_late=False)
+
+    # Then both hold what is there, and what is posted from now on
+    walk.tell_without_being_followed("everybody")
     walk.teardown()
 
 

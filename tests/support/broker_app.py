@@ -301,11 +301,13 @@ def nested_loops() -> Iterator[None]:
     """Plans as unlucky statistics make them: a subquery in a join is asked again for each row."""
     others = [f"enable_{name}" for name in ("hashjoin", "mergejoin", "material", "hashagg", "sort")]
     with connection.cursor() as cursor:
-        for name in others:
-            cursor.execute(f"SET {name} TO off")
-        yield
-        for name in others:
-            cursor.execute(f"RESET {name}")
+        try:
+            for name in others:
+                cursor.execute(f"SET {name} TO off")
+            yield
+        finally:
+            for name in others:
+                cursor.execute(f"RESET {name}")
 
 
 def advance(runner: GroupRunner, membership: Membership) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from notifications.live import broadcast as broadcast_module
 from notifications.live import hub as hub_module
 from notifications.live.connection import Connection, Identity
 from notifications.live.frames import Frame, Outgoing
@@ -122,10 +123,17 @@ def test_what_is_due_at_once_goes_out_in_order_in_one_write() -> None:
     on_a_hub(story)
 
 
-def test_while_a_crowd_resumes_what_comes_within_a_moment_goes_out_in_one_write() -> None:
+def test_while_a_crowd_resumes_what_comes_within_a_moment_goes_out_in_one_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "CROWD", 2)
+
     async def story(hub: Hub) -> None:
         client = Client(hub).live()
-        hub.is_crowded = True
+        crowd = [Client(hub) for _ in range(2)]
+        for one in crowd:
+            one.begin_resume()
+        assert hub.is_crowded
         for seq in (1, 2):
             hub.accept(posted(f"number {seq}", {MOVIES: seq}))
             for _ in range(5):
@@ -134,6 +142,25 @@ def test_while_a_crowd_resumes_what_comes_within_a_moment_goes_out_in_one_write(
         while not client.wire.writes:
             await asyncio.sleep(0.01)
         assert client.wire.writes == [["number 1", "number 2"]]
+        crowd[0].settle({MOVIES: 2})
+        assert not hub.is_crowded
+
+    on_a_hub(story)
+
+
+def test_neither_a_live_alert_nor_what_follows_a_full_broadcast_waits_for_a_crowd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "CROWD", 0)
+    monkeypatch.setattr(hub_module, "GATHER_SECONDS", 60)
+    monkeypatch.setattr(broadcast_module, "MAX_RELEASES", 2)
+
+    async def story(hub: Hub) -> None:
+        client = Client(hub).live(kinds=frozenset({"premiere", "live_event"}))
+        for seq in range(1, 6):
+            hub.accept(posted(str(seq), {MOVIES: seq}, kind="live_event" if seq == 2 else "premiere"))
+        await until_delivered(hub)
+        assert client.wire.writes == [["1", "2"], ["3", "4"], ["5"]]
 
     on_a_hub(story)
 
