@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -151,6 +152,36 @@ def test_who_comes_back_in_a_crowd_is_told_what_is_unread_a_while_later(site: Si
         page.clock.fast_forward(22_000)
         expect(badge).to_have_text(told)
         assert visitor.complaints == []
+
+
+def test_a_page_told_to_come_back_does_so_and_holds_positions_of_its_own_topics_alone(site: Site) -> None:
+    resumes: list[dict[str, Any]] = []
+    sockets: list[WebSocketRoute] = []
+
+    def listen(socket: WebSocketRoute) -> None:
+        def pass_on(message: str | bytes) -> None:
+            frame = json.loads(message)
+            if frame["type"] == "resume":
+                resumes.append(frame["positions"])
+            server.send(message)
+
+        server = socket.connect_to_server()
+        socket.on_message(pass_on)
+        sockets.append(socket)
+
+    with site.visit("reader") as visitor:
+        visitor.context.route_web_socket(re.compile("/ws/live/$"), listen)
+        page = live(visitor.open("/notifications/"))
+        site.publish("Low Tide: in topics of others")
+        expect(page.locator(".inbox .entry").filter(has_text="in topics of others")).to_be_visible()
+
+        sockets[-1].close(code=1012, reason="retry after 0.5")
+        expect(page.locator("#connection")).to_have_attribute("data-state", "reconnecting")
+        live(page)
+
+        before, after = resumes
+        assert after.keys() == before.keys()
+        assert sum(after.values()) > sum(before.values())
 
 
 def without_count(message: str) -> str:
