@@ -35,6 +35,7 @@ from .own_platform import memory_of_workers, own_platform
 from .plot import bars
 from .releases import drafts, make_creator
 from .report import Row, row_within
+from .topic_head import THREADS, postings_per_second
 
 MANY, FEW, CONNECTED = 1_000_000, 10_000, 2_000
 WARM_UP, SAMPLES = 6, 11  # premieres to a topic
@@ -100,6 +101,7 @@ def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
             crowd.hear("ready", START_SECONDS)
             outcome = _measure(crowd, lambda: sum(memory_of_workers(port).values()) / 1024)
         one_by_one = rows_per_second_one_by_one()
+        postings = median(postings_per_second(f"category:{MANY_FOLLOW}") for _ in range(BASELINE_RUNS))
     rates = {"ours": outcome.created_alone, "bulk_create": outcome.baseline, "create": one_by_one}
     PLOT.write_text(bars("Deliveries made a second", {f"{MANY:,} of them": rates}))
     metric = f"{MANY:,} followers seeded"
@@ -113,6 +115,12 @@ def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
             unit="rows/s",
             baseline=round(one_by_one),
             ratio=round(outcome.created_alone / one_by_one, 2),
+        ),
+        Row(
+            scenario="fanout",
+            metric=f"notifications posted to one topic, {THREADS} threads at a time",
+            value=round(postings),
+            unit="/s",
         ),
     ]
 
