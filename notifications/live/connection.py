@@ -26,6 +26,7 @@ from .protocol import Close
 MAX_UNSEEN = 64  # lots whose ack is waited for; of more, the oldest are forgotten
 MAX_WAITING_BYTES = 512 * 1024
 FRAME_OVERHEAD = 256  # bytes that a waiting frame costs beside its text
+NO_FLOORS: Mapping[str, int] = {}  # one for all
 NEVER = sys.maxsize  # instead of a broadcast's number
 FRAMES_PER_SECOND = 50  # of a client's, in the long run
 FRAMES_AT_ONCE = 200
@@ -72,7 +73,7 @@ class Connection:
     def __init__(self, identity: Identity, outlet: Outlet) -> None:
         self.identity = identity
         self.interest: Interest | None = None
-        self.floors: dict[str, int] = {}  # where it began in topics that have not been delivered that far yet
+        self.floors: Mapping[str, int] = NO_FLOORS  # where it began in topics that have not been delivered that far yet
         self.buffer: list[Release] | None = None  # while a resume reads the database
         self.registered: AbstractSet[str] = frozenset()  # the topics under which the hub has it
         self.live_since = NEVER  # the number of the broadcast after which it gets everything as it comes
@@ -201,7 +202,8 @@ class Connection:
     # --- what it has shown -----------------------------------------------------------------------------------------
     def await_ack(self, postings: Sequence[Posted]) -> None:
         """Remember that these were sent, until the client says that it has shown them."""
-        self._unseen.append(postings)
+        if postings:
+            self._unseen.append(postings)
         if len(self._unseen) > MAX_UNSEEN:
             del self._unseen[0]
 

@@ -14,7 +14,7 @@ from notifications.queries import ReadNews, ViewerState
 
 from . import metrics
 from .broadcast import Broadcast
-from .connection import NEVER, Connection
+from .connection import NEVER, NO_FLOORS, Connection
 from .frames import Frame
 from .index import Index
 from .interest import Interest
@@ -111,7 +111,8 @@ class Hub:
     def _go_live(self, connection: Connection) -> None:
         # What is delivered up to here comes no more: keep the floors of the rest, as a rule of none.
         floors = connection.floors.items()
-        connection.floors = {topic: head for topic, head in floors if self._delivered.get(topic, head) < head}
+        ahead = {topic: head for topic, head in floors if self._delivered.get(topic, head) < head}
+        connection.floors = ahead or NO_FLOORS
         self._index.settle(connection)
         connection.live_since = self._broadcasts
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from .connection import Connection
-from .interest import Filter, Period
+from .interest import ALWAYS, Filter, Period
 from .order import Release
 from .posted import Posted
 
@@ -21,7 +21,7 @@ class Group:
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
-        self._ahead: dict[Connection, int] = {}
+        self._ahead: dict[Connection, int] | None = None  # mostly nobody, and there are many groups
         self._forget_bounds()
 
     def add(self, connection: Connection, bounds: Period, floor: int | None) -> None:
@@ -30,12 +30,14 @@ class Group:
         if bounds[0] > self._start or bounds[1] < self._end:  # mostly not
             self._narrow(bounds)
         if floor is not None:
+            self._ahead = self._ahead or {}
             self._ahead[connection] = floor
 
     def remove(self, connection: Connection) -> None:
         """Let one go."""
         self.connections.discard(connection)
-        self._ahead.pop(connection, None)
+        if self._ahead:
+            self._ahead.pop(connection, None)
 
     def wanting(self, posted: Posted, topic: str) -> set[Connection]:
         """Those who want a posting that passes the filter."""
@@ -46,11 +48,11 @@ class Group:
             return {connection for connection in self.connections if connection.wants(posted, topic)}
         if self._ahead:
             seq = posted.positions[topic]
-            self._ahead = {connection: floor for connection, floor in self._ahead.items() if floor >= seq}
+            self._ahead = {connection: floor for connection, floor in self._ahead.items() if floor >= seq} or None
         return self.connections.difference(self._ahead) if self._ahead else self.connections
 
     def _forget_bounds(self) -> None:
-        self._start, self._end = float("-inf"), float("inf")
+        self._start, self._end = ALWAYS
 
     def _narrow(self, bounds: Period) -> None:
         self._start = max(self._start, bounds[0])
@@ -64,11 +66,17 @@ class Audience:
 
     def __init__(self) -> None:
         self.groups: dict[tuple[Filter, bool], Group] = {}
-        self.resuming: set[Connection] = set()
+        self.resuming: set[Connection] | None = None  # there are as many audiences as viewers: each has a topic
 
     def is_empty(self) -> bool:
         """Whether nobody is left."""
         return not self.groups and not self.resuming
+
+    def await_resume(self, connection: Connection) -> None:
+        """Note one who is about to resume."""
+        if self.resuming is None:
+            self.resuming = set()
+        self.resuming.add(connection)
 
     def settle(self, connection: Connection, topic: str, of: Filter) -> None:
         """Put one who resumed into its group. Called for each topic of each of a crowd: every step counts."""
@@ -90,9 +98,9 @@ class Audience:
             del self.groups[key]
 
     def _end_resume(self, connection: Connection) -> None:
-        self.resuming.discard(connection)
-        if not self.resuming:
-            self.resuming.clear()  # gives back the room that a crowd took
+        if self.resuming:
+            self.resuming.discard(connection)
+        self.resuming = self.resuming or None
 
 
 class Index:
@@ -106,7 +114,7 @@ class Index:
         for topic in topics:
             if topic not in self._audiences:
                 self._audiences[topic] = Audience()
-            self._audiences[topic].resuming.add(connection)
+            self._audiences[topic].await_resume(connection)
 
     def settle(self, connection: Connection) -> None:
         """Put one who resumed, and knows what it wants, into its groups."""
@@ -139,7 +147,7 @@ class Index:
     def resuming(self, release: Release) -> set[Connection]:
         """Those in the topics of a release who are about to resume."""
         audiences = (self._audiences.get(topic) for topic in release.topics)
-        return set().union(*(audience.resuming for audience in audiences if audience is not None))
+        return set().union(*(audience.resuming for audience in audiences if audience and audience.resuming))
 
     def _groups(self, release: Release) -> Iterable[tuple[str, Filter, Group]]:
         for topic in release.topics:

@@ -32,7 +32,7 @@ class Sequencer:
 
     def __init__(self) -> None:
         self._heads: dict[str, int | None] = {}  # the last seq released; None until the first snapshot tells
-        self._begun: dict[str, int] = {}  # what that one told: up to there nothing has ever been released
+        self._begun: dict[str, int] = {}  # what that one told, if not 0: up to there nothing was ever released
         self._waiting: dict[tuple[str, int], Posted] = {}
 
     def track(self, topics: Iterable[str]) -> None:
@@ -56,7 +56,9 @@ class Sequencer:
         """Say where topics stand that nobody knew about yet; others are left alone."""
         unknown = [topic for topic in heads if topic in self._heads and self._heads[topic] is None]
         for topic in unknown:
-            self._heads[topic] = self._begun[topic] = heads[topic]
+            self._heads[topic] = heads[topic]
+            if heads[topic]:
+                self._begun[topic] = heads[topic]
         return self._drain(set(self._waiting.values())) if unknown else []
 
     def forget(self, topics: Iterable[str]) -> list[Release]:
