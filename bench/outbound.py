@@ -37,7 +37,7 @@ from .report import Row, row_ratio
 
 LOOPBACK = "127.0.0.1"
 RUNS = 5
-PAIRS = 13  # of runs with and without a host that hangs: each comes first as often as second
+PAIRS = 13  # of runs with and without a host that hangs: each comes first in every other one
 COUNT = {Channel.WEBHOOK: 4000, Channel.MAIL: 600, Channel.WEB_PUSH: 1000}
 HUNG = 100  # deliveries to a host that hangs, beside those to one that does not
 AT_LEAST = 0.5

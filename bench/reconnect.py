@@ -18,11 +18,9 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.test import Client as Browser
-from django.utils import timezone
 
 from accounts.commands import create_viewer
 from broker.processes import dying_with_parent
-from notifications.commands import post_notification
 
 from .broker_database import current_url
 from .clients import clients
@@ -33,6 +31,7 @@ from .own_platform import own_platform
 from .people import make_listeners
 from .plot import bars
 from .population import settle_tables
+from .postings import post_premiere
 from .report import Row, percentile, row_within
 
 CLIENTS = 5000
@@ -168,16 +167,7 @@ def _post_all() -> None:
     mark, begun = uuid4().hex[:8], time.monotonic()
     for number in range(NOTIFICATIONS):
         time.sleep(max(0.0, begun + number / NOTIFICATIONS_PER_SECOND - time.monotonic()))
-        post_notification(
-            subject=f"bench:{mark}-{number}",
-            subject_version=1,
-            kind="premiere",
-            topics={ALL: ALL},
-            title=f"Premiere {number}",
-            body="What is posted while a crowd comes back.",
-            url="/",
-            published_at=timezone.now(),
-        )
+        post_premiere(ALL, f"bench:{mark}-{number}")
 
 
 @contextmanager

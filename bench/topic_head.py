@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 from django.db import connection
-from django.utils import timezone
 
-from notifications.commands import post_notification
+from .postings import post_premiere
 
 THREADS, POSTINGS = 4, 200
 
@@ -22,14 +21,5 @@ def postings_per_second(topic: str) -> float:
 
 def _post(topic: str, mark: str, numbers: range) -> None:
     for number in numbers:
-        post_notification(
-            subject=f"bench:{mark}-{number}",
-            subject_version=1,
-            kind="premiere",
-            topics={topic: topic},
-            title=f"Premiere {number}",
-            body="One of many to the same topic.",
-            url="/",
-            published_at=timezone.now(),
-        )
+        post_premiere(topic, f"bench:{mark}-{number}")
     connection.close()

@@ -44,6 +44,7 @@ class Kind(models.TextChoices):
     RECOMMENDATION = "recommendation", "Recommendations"
 
 
+PRESSING_KINDS = frozenset({Kind.LIVE_EVENT, Kind.REMINDER})  # live alerts: they go before all others
 KIDS_MAX_MATURITY = 7  # a kids profile sees what is rated for this age or younger
 
 # Topics that can be chosen before anything was posted to them: the platform's content categories.

@@ -9,7 +9,7 @@ from notifications.clock import clock
 from notifications.crowds import CROWD
 from notifications.insight.models import Stage
 from notifications.insight.tally import tally
-from notifications.models import Kind
+from notifications.models import PRESSING_KINDS
 from notifications.queries import ReadNews, ViewerState
 
 from . import metrics
@@ -25,7 +25,6 @@ from .repeats import Repeats
 
 MAX_BUFFERED = 200  # releases, while a connection resumes
 GATHER_SECONDS = 0.4  # while a crowd resumes: a write to each costs the same for one posting as for a few
-PRESSING = frozenset({Kind.LIVE_EVENT, Kind.REMINDER})  # kinds that wait for no crowd
 CONNECTIONS_AT_ONCE = 256  # then a broadcast lets other work in
 
 
@@ -143,7 +142,7 @@ class Hub:
     def _queue(self, releases: Sequence[Release]) -> int:
         for release in releases:
             self._released.put_nowait(release)
-            if release.posted.kind in PRESSING:
+            if release.posted.kind in PRESSING_KINDS:
                 self._is_pressing.set()
         return len(releases)
 

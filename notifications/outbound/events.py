@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from broker.messages import Message
 from broker.schemas import register
-from notifications.models import Kind, Notification
+from notifications.models import PRESSING_KINDS, Kind, Notification
 
 from .models import Lane
 from .parcels import DeliveryKey
@@ -63,9 +63,9 @@ class EndpointSwitchedOff(BaseModel):
 
 def lane_of(kind: str) -> Lane:
     """Live alerts before releases before digests and recommendations."""
-    return {Kind.LIVE_EVENT: Lane.LIVE, Kind.REMINDER: Lane.LIVE, Kind.RECOMMENDATION: Lane.DIGEST}.get(
-        Kind(kind), Lane.RELEASE
-    )
+    if Kind(kind) in PRESSING_KINDS:
+        return Lane.LIVE
+    return Lane.DIGEST if kind == Kind.RECOMMENDATION else Lane.RELEASE
 
 
 def deliveries_wanted(notification: Notification, *, first: int, last: int) -> Message:
