@@ -38,15 +38,19 @@ class Channels:
     async def __aenter__(self) -> Self:
         seconds: float = settings.OUTBOUND_SECONDS
         http = await self._open.enter_async_context(session(per_host=self._per_host, seconds=seconds))
-        is_smtp = settings.EMAIL_BACKEND == SMTP_BACKEND
         self._by_name = {
-            Channel.MAIL: SmtpChannel(seconds=seconds) if is_smtp else BackendChannel(),
+            Channel.MAIL: self._mail(seconds),
             Channel.WEB_PUSH: WebPushChannel(http),
             Channel.WEBHOOK: WebhookChannel(http),
         }
         for channel in self._by_name.values():
             self._open.push_async_callback(channel.close)
         return self
+
+    def _mail(self, seconds: float) -> OutboundChannel:
+        if settings.EMAIL_BACKEND == SMTP_BACKEND:
+            return SmtpChannel(seconds=seconds)
+        return BackendChannel(at_once=self._per_host, seconds=seconds)
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()

@@ -1,4 +1,4 @@
-"""The clock of a web process's machine is an hour off."""
+"""The clock of a web process's machine is an hour off, from the start or from one moment to the next."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,26 +13,51 @@ from tests.integration.notifications_support import post
 pytestmark = pytest.mark.django_db(transaction=True)
 HOUR = 3600
 TICKED_WITHIN = 6.0  # seconds: three ticks
+_OFF = """\
+import os, time
+true = time.time
+time.time = lambda: true() + ({seconds} if os.path.exists("{mark}") else 0)
+"""
+
+
+class Web(LiveServer):
+    """A web process on a machine whose clock can be set."""
+
+    def __init__(self, environment: dict[str, str], folder: Path, seconds: int, *, jumps: bool) -> None:
+        self._mark = folder / "clock-was-set"
+        (folder / "sitecustomize.py").write_text(_OFF.format(seconds=seconds, mark=self._mark))
+        if not jumps:
+            self.set_clock()
+        super().__init__(environment | {"PYTHONPATH": str(folder)})
+
+    def set_clock(self) -> None:
+        """Set the machine's clock by so many seconds, at once."""
+        self._mark.touch()
+
+
+@pytest.fixture(params=["from the start", "while it runs"])
+def jumps(request: pytest.FixtureRequest) -> bool:
+    """Whether the clock is right until `Web.set_clock`."""
+    return bool(request.param == "while it runs")
 
 
 @pytest.fixture
 def web(
-    transactional_db: None, test_database_url: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[LiveServer]:
-    """A web process on a machine whose clock is `request.param` seconds ahead."""
-    off = f"import time\ntrue = time.time\ntime.time = lambda: true() + {request.param}\n"
-    (tmp_path / "sitecustomize.py").write_text(off)
-    running = LiveServer({"DATABASE_URL": test_database_url, "PYTHONPATH": str(tmp_path)}).wait_until_ready()
+    transactional_db: None, test_database_url: str, tmp_path: Path, jumps: bool, request: pytest.FixtureRequest
+) -> Iterator[Web]:
+    """A web process whose machine's clock is, or will be, `request.param` seconds ahead."""
+    running = Web({"DATABASE_URL": test_database_url}, tmp_path, request.param, jumps=jumps).wait_until_ready()
     yield running
     running.stop()
 
 
 @pytest.mark.parametrize("web", [HOUR], indirect=True)
-def test_a_clock_that_is_ahead_makes_nothing_expire_and_ends_no_membership(web: LiveServer, subscriber: User) -> None:
+def test_a_clock_that_is_ahead_makes_nothing_expire_and_ends_no_membership(web: Web, subscriber: User) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=30)
     Membership.objects.filter(user=subscriber).update(ends_at=soon)
     with Client(web, subscriber) as client:
         client.resume()
+        web.set_clock()
         assert client.hears_nothing(TICKED_WITHIN)
 
         push(post("Half an hour to go", expires_at=soon))
@@ -41,13 +66,12 @@ def test_a_clock_that_is_ahead_makes_nothing_expire_and_ends_no_membership(web: 
 
 
 @pytest.mark.parametrize("web", [-HOUR], indirect=True)
-def test_a_clock_that_is_behind_keeps_nothing_longer_and_ends_a_membership_in_time(
-    web: LiveServer, subscriber: User
-) -> None:
+def test_a_clock_that_is_behind_keeps_nothing_longer_and_ends_a_membership_in_time(web: Web, subscriber: User) -> None:
     ends = datetime.now(UTC) + timedelta(seconds=TICKED_WITHIN)
     Membership.objects.filter(user=subscriber).update(ends_at=ends)
     with Client(web, subscriber) as client:
         client.resume()
+        web.set_clock()
 
         push(post("Over already", expires_at=datetime.now(UTC) + timedelta(seconds=0.01)))
 

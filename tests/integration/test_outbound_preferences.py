@@ -1,13 +1,11 @@
 """What a viewer prefers decides which deliveries are made, when they leave, and whether they leave at all."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.conf import LazySettings
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
@@ -24,21 +22,14 @@ from notifications.outbound.models import Channel, Delivery, Digest, Endpoint, L
 from notifications.outbound.outcomes import Verdict, ended
 from notifications.outbound.preferences import InvalidPreferences, Preferences, preferences_of, save_preferences
 from notifications.read_commands import mark_read
-from tests.support.outbound_sinks import MailSink, mail_sink
+from tests.support.outbound_sinks import MailSink
 
 from .notifications_support import MOVIES, a_viewer, post
+from .outbound_support import make
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def mails(settings: LazySettings) -> Iterator[MailSink]:
-    with mail_sink() as running:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
-        yield running
 
 
 def follower(*channels: str, zone: str = "UTC", **preferences: Any) -> User:
@@ -56,10 +47,6 @@ def follower(*channels: str, zone: str = "UTC", **preferences: Any) -> User:
 
 def prefer(user: User, **preferences: Any) -> None:
     save_preferences(viewer_id=user.pk, preferences=Preferences(**preferences))
-
-
-def make(notification: Notification, lane: int = Lane.RELEASE) -> int:
-    return creation.create(notification_id=notification.pk, lane=lane, first=0, last=creation.END)
 
 
 def made(title: str = "Low Tide", *topics: str, lane: int = Lane.RELEASE, **card: Any) -> dict[str, Delivery]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
 from django.test import Client
 
 from accounts.models import User, ViewerProfile
@@ -14,7 +13,7 @@ from notifications.outbound import endpoints, sender, testing
 from notifications.outbound.models import Channel, Delivery, Endpoint, Lane, Preference
 from notifications.outbound.preferences import Preferences, preferences_of, save_preferences
 from notifications.queries import inbox
-from tests.support.outbound_sinks import mail_sink
+from tests.support.outbound_sinks import MailSink
 
 from .notifications_support import MOVIES, a_viewer
 
@@ -104,7 +103,7 @@ def test_after_one_click_the_page_says_that_mail_is_off_and_the_matrix_is_kept()
 
 
 def test_a_test_goes_the_way_of_all_deliveries_whatever_is_preferred_and_stands_in_no_inbox(
-    settings: LazySettings,
+    mails: MailSink,
 ) -> None:
     user = a_viewer()
     mail = endpoints.set_mail(viewer_id=user.pk, on=True)
@@ -114,10 +113,7 @@ def test_a_test_goes_the_way_of_all_deliveries_whatever_is_preferred_and_stands_
     assert "On its way" in client.post(f"/notifications/channels/{mail.pk}/test/").content.decode()
     assert OutboxMessage.objects.filter(type="deliveries.created").count() == 1
     assert Delivery.objects.get().lane == Lane.LIVE
-    with mail_sink() as mails:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mails.port
-        sender.drain()
+    sender.drain()
     assert [str(one["Subject"]) for one in mails.mails] == ["This is a test"]
 
     result = f"/notifications/channels/{mail.pk}/test/{Notification.objects.get().pk}/"

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import socket
 import threading
 import time
 from collections import Counter
@@ -133,7 +134,10 @@ class Browser:
 
 @dataclass
 class MailSink:
-    """A mail server that takes everything but for addresses like 550@… and 451@…, and counts its connections."""
+    """A mail server that counts its connections, and takes everything but for readers whose names say otherwise.
+
+    They are called after a reply (550@…), or hang@…, reset@… and garbage@….
+    """
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -149,9 +153,16 @@ class MailSink:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
     ) -> str:
-        code = address.partition("@")[0]
-        if code.isdecimal():
-            return f"{code} no"
+        match address.partition("@")[0]:
+            case "hang":
+                await asyncio.Event().wait()
+            case "reset":
+                assert isinstance(server.transport, asyncio.WriteTransport)
+                server.transport.abort()
+            case "garbage":
+                return "\x00\xff no reply at all"
+            case code if code.isdecimal():
+                return f"{code} no"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -172,3 +183,10 @@ def mail_sink() -> Iterator[MailSink]:
         yield sink
     finally:
         controller.stop()
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """A port of loopback where connections are taken and nothing is ever said."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        yield listener.getsockname()[1]

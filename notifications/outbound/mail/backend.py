@@ -14,48 +14,51 @@ from .messages import message_for
 
 
 class BackendChannel:
-    """Sends over one open connection of the backend, from a thread: backends wait for their answers."""
+    """Sends from threads, as backends wait for their answers: each lends a backend that is open, or opens a new one."""
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
-        self._backend: Any = None
+    def __init__(self, *, at_once: int, seconds: float) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="mail")
+        self._seconds = seconds
+        self._free: list[Any] = []
 
     async def send(self, parcel: Parcel, card: Card) -> Outcome:
         """One attempt."""
         mail = message_for(parcel, card)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._send, mail)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, mail)
 
     def _send(self, mail: Any) -> Outcome:
         try:
-            if self._backend is None:
-                self._backend = get_connection()
-                self._backend.open()
-            self._backend.send_messages([mail])
+            backend = self._free.pop() if self._free else self._opened()
+            backend.send_messages([mail])
         except AnymailRecipientsRefused as error:
-            return ended(Verdict.GONE, f"The mail provider refused the address: {error}")
+            outcome = ended(Verdict.GONE, f"The mail provider refused the address: {error}")
         except AnymailAPIError as error:
-            return _refused(error)
+            outcome = _refused(error)
         except Exception as error:  # a backend may raise whatever its library does
-            self._forget()
             return failed(error)
-        return SENT
+        else:
+            outcome = SENT
+        self._free.append(backend)
+        return outcome
 
-    def _forget(self) -> None:
-        self._backend = None
+    def _opened(self) -> Any:
+        backend = get_connection(timeout=self._seconds)
+        backend.open()
+        return backend
 
     async def close(self) -> None:
-        """Close the backend's connection."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
-
-    def _close(self) -> None:
-        if self._backend is not None:
-            self._backend.close()
+        """Close the backends' connections."""
+        await asyncio.to_thread(self._threads.shutdown)
+        for backend in self._free:
+            backend.close()
+        self._free.clear()
 
 
 def _refused(error: AnymailAPIError) -> Outcome:
     status = error.status_code
-    if status is None or is_busy(status):
+    if status is None:
+        return failed(f"The mail provider did not answer: {error.__cause__}")
+    if is_busy(status):
         headers = getattr(error.response, "headers", {})
         return failed(f"The mail provider answered {status}", retry_after=seconds_of(headers.get("Retry-After")))
     return Outcome(verdict=Verdict.RETRY, error=f"The mail provider answered {status}: {error}"[:300])

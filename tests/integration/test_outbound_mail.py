@@ -1,0 +1,144 @@
+"""Mail to real servers and providers: its parts, its connections, and what their failures lead to."""
+
+import json
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from accounts.models import User
+from notifications.outbound import endpoints, sender
+from notifications.outbound.channels import SMTP_BACKEND
+from notifications.outbound.models import Delivery, Endpoint
+from tests.support.live_client import eventually
+from tests.support.outbound_sinks import MailSink, WebSink, silent_server
+
+from .notifications_support import post
+from .outbound_support import again, deliver, follower, make, only
+
+pytestmark = pytest.mark.usefixtures("transactional_db", "_quick_attempts")
+
+
+def test_a_mail_has_two_parts_and_headers_to_end_it_with_one_click(mails: MailSink) -> None:
+    user = follower()
+    endpoints.set_mail(viewer_id=user.pk, on=True)
+    notification = deliver("Crème & brûlée", body="At <seven>")
+
+    (mail,) = mails.mails
+    assert (mail["To"], mail["Subject"]) == (user.email, "Crème & brûlée")
+    assert mail["Message-ID"].startswith(f"<n{notification.pk}-e")
+    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert "At <seven>" in text.get_content()
+    assert "At &lt;seven&gt;" in html.get_content()
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    address = str(mail["List-Unsubscribe"]).strip(" <>")
+    assert address in text.get_content()
+
+    # Then a mail program ends it without cookies; only looking does not
+    path = address.partition("://")[2].partition("/")[2]
+    stranger = Client(enforce_csrf_checks=True)
+    assert stranger.get(f"/{path}").status_code == 200
+    assert Endpoint.objects.get().disabled_at is None
+    assert stranger.post(f"/{path}", {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert Endpoint.objects.get().disabled_at is not None
+    assert stranger.post(f"/{path}x").status_code == 404
+    assert make(post("Next")) == 0
+
+
+def test_mails_share_connections(mails: MailSink, settings: LazySettings) -> None:
+    settings.OUTBOUND_SECONDS = 10.0  # many at once on a busy machine
+    endpoints.set_mail(viewer_id=follower().pk, on=True)
+    for n in range(60):
+        make(post(f"Number {n}"))
+    sender.drain()
+
+    assert len(mails.mails) == 60
+    assert mails.connections <= sender.PER_HOST
+
+
+def test_550_switches_mail_off_and_451_is_tried_again(mails: MailSink) -> None:
+    refused, later = follower(), follower()
+    for user, address in ((refused, "550@example.org"), (later, "451@example.org")):
+        User.objects.filter(pk=user.pk).update(email=address)
+        endpoints.set_mail(viewer_id=user.pk, on=True)
+    deliver()
+
+    assert Delivery.objects.get(viewer_id=refused.pk).state == "dead"
+    assert "550" in Endpoint.objects.get(viewer_id=refused.pk).disabled_reason
+    assert Delivery.objects.get(viewer_id=later.pk).state == "open"
+    assert Endpoint.objects.get(viewer_id=later.pk).disabled_at is None
+
+
+@pytest.mark.parametrize("how", ["hang", "reset", "garbage"])
+def test_a_mail_server_that_fails_in_the_middle_is_tried_again_and_mails_after_it_arrive(
+    mails: MailSink, how: str
+) -> None:
+    unlucky, lucky = follower(), follower()
+    User.objects.filter(pk=unlucky.pk).update(email=f"{how}@example.org")
+    for user in (unlucky, lucky):
+        endpoints.set_mail(viewer_id=user.pk, on=True)
+    deliver()
+    again()
+
+    delivery = Delivery.objects.get(viewer_id=unlucky.pk)
+    assert (delivery.state, delivery.attempts) == ("open", 2)
+    assert delivery.last_error
+    assert Endpoint.objects.get(viewer_id=unlucky.pk).disabled_at is None
+    assert [mail["To"] for mail in mails.mails] == [lucky.email]
+
+
+def test_a_mail_server_that_never_says_a_word_is_tried_again(settings: LazySettings) -> None:
+    with silent_server() as port:
+        settings.EMAIL_BACKEND = SMTP_BACKEND
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        endpoints.set_mail(viewer_id=follower().pk, on=True)
+        deliver()
+
+    assert (only().state, only().attempts, only().last_error) == ("open", 1, "No answer in time")
+
+
+@pytest.fixture
+def provider(settings: LazySettings, sink: WebSink) -> Callable[[str], None]:
+    """Sends mail through a provider's API, and says how that behaves."""
+    settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+
+    def behaves(how: str) -> None:
+        settings.ANYMAIL = {"POSTMARK_SERVER_TOKEN": "t", "POSTMARK_API_URL": sink.url(f"{how}/")}
+
+    return behaves
+
+
+@pytest.mark.parametrize("how", ["/500", "/429", "/hang", "/reset", "/garbage", "/ok"])
+def test_a_mail_provider_that_fails_is_tried_again(provider: Callable[[str], None], sink: WebSink, how: str) -> None:
+    provider(how)
+    endpoints.set_mail(viewer_id=follower().pk, on=True)
+    deliver()
+    again()
+
+    assert {json.loads(hit.body)["Subject"] for hit in sink.hits} == {"Low Tide"}
+    assert (only().state, only().attempts) == ("open", 2)
+    assert "provider" in only().last_error
+
+
+def test_a_mail_provider_that_is_slow_is_asked_for_many_mails_at_once(
+    provider: Callable[[str], None], sink: WebSink, settings: LazySettings
+) -> None:
+    settings.OUTBOUND_SECONDS = 30.0
+    provider("/hang")
+    for _ in range(sender.PER_HOST):
+        endpoints.set_mail(viewer_id=follower().pk, on=True)
+
+    def answer_when_all_have_asked() -> None:
+        eventually(lambda: len(sink.hits) == sender.PER_HOST)
+        sink.release.set()
+
+    answers = threading.Thread(target=answer_when_all_have_asked)
+    answers.start()
+    deliver()
+    answers.join()
+
+    assert len(sink.hits) == sender.PER_HOST

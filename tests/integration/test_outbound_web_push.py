@@ -1,0 +1,69 @@
+"""Browser pushes to a push service that reads them, and what its answers lead to."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from py_vapid import Vapid
+
+from notifications.outbound import endpoints, sender
+from notifications.outbound.models import Channel, Endpoint, Lane
+from notifications.outbound.web_push import keys
+from tests.support.outbound_sinks import Browser, WebSink
+
+from .notifications_support import post
+from .outbound_support import deliver, follower, make, only
+
+pytestmark = pytest.mark.usefixtures("transactional_db", "_quick_attempts")
+
+
+def test_a_push_can_be_read_by_the_browser_alone_and_is_signed(sink: WebSink) -> None:
+    browser, user = Browser(), follower()
+    endpoints.add_browser(
+        viewer_id=user.pk, address=sink.url("/201/abc"), push_key=browser.push_key, push_auth=browser.push_auth
+    )
+    notification = post("Low Tide", kind="live_event", expires_at=datetime.now(UTC) + timedelta(minutes=10))
+    make(notification, lane=Lane.LIVE)
+    sender.drain()
+
+    (hit,) = sink.hits
+    said = json.loads(browser.read(hit.body))
+    assert (said["title"], said["url"], said["tag"]) == ("Low Tide", "/titles/x/", f"notification:{notification.pk}")
+    assert (hit.headers["urgency"], hit.headers["content-encoding"]) == ("high", "aes128gcm")
+    assert 590 < int(hit.headers["ttl"]) <= 600
+    assert len(hit.headers["topic"]) == 32
+    assert Vapid.verify(hit.headers["authorization"])
+    assert f"k={keys.public_key()}" in hit.headers["authorization"]
+    with pytest.raises(Exception, match="InvalidTag"):
+        Browser().read(hit.body)
+    assert only().state == "sent"
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "is_on"),
+    [
+        ("/410", "dead", False),
+        ("/413", "dead", True),
+        *((failing, "open", True) for failing in ("/500", "/503", "/429", "/hang", "/reset", "/garbage")),
+    ],
+)
+def test_what_a_push_service_answers_decides(sink: WebSink, path: str, state: str, is_on: bool) -> None:
+    browser, user = Browser(), follower()
+    endpoints.add_browser(
+        viewer_id=user.pk, address=sink.url(path), push_key=browser.push_key, push_auth=browser.push_auth
+    )
+    deliver()
+
+    assert only().state == state
+    assert (Endpoint.objects.get(channel=Channel.WEB_PUSH).disabled_at is None) == is_on
+
+
+def test_our_key_is_drawn_once_and_kept_secret(tmp_path: Path) -> None:
+    first = keys.public_key()
+    keys.vapid.cache_clear()
+    keys.public_key.cache_clear()
+
+    assert keys.public_key() == first
+    assert [file.name for file in tmp_path.iterdir()] == ["vapid_key"]
+    assert (tmp_path / "vapid_key").stat().st_mode & 0o777 == 0o600
