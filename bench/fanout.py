@@ -128,12 +128,16 @@ def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
 # --- On the platform -----------------------------------------------------------------------------------------------
 def _measure(crowd: Clients, memory: Callable[[], float]) -> Outcome:
     to_few, to_many = _premieres(crowd, FEW_FOLLOW), _premieres(crowd, MANY_FOLLOW)
+    first = next(to_many)
+    complete = _made(first.notification) - first.committed  # and every worker has loaded what it works with
     for _ in range(WARM_UP):
         next(to_few)
     before = memory()
     alone = [next(to_few) for _ in range(SAMPLES)]
     held, few, many = [memory()], [], []
     begun = database_now()
+    next(to_many)
+    wait_until(lambda: bool(number(_RUNNING)))
     for _ in range(SAMPLES):
         many.append(next(to_many))
         few.append(next(to_few))
@@ -141,7 +145,6 @@ def _measure(crowd: Clients, memory: Callable[[], float]) -> Outcome:
     if not number(_LEFT):
         raise RuntimeError("All deliveries had been made before the last premiere: nothing was measured.")
     made, seconds = _made_since(begun)
-    finished = _made(many[0].notification)
     pairs = [(_rate_alone(), rows_per_second()) for _ in range(BASELINE_RUNS)]
     held.append(memory())
     return Outcome(
@@ -151,7 +154,7 @@ def _measure(crowd: Clients, memory: Callable[[], float]) -> Outcome:
         created=made / seconds,
         created_alone=median(ours for ours, _ in pairs),
         baseline=median(baseline for _, baseline in pairs),
-        complete=finished - many[0].committed,
+        complete=complete,
         growth=max(held) - before,
     )
 

@@ -21,7 +21,6 @@ from notifications import sql
 from notifications.clock import clock
 from notifications.models import KIDS_MAX_MATURITY, Notification
 
-from .creation import EVERYBODY
 from .endings import bury, switch_off
 from .models import Circuit, Delivery
 from .outcomes import Outcome, Verdict
@@ -78,7 +77,7 @@ def _stale(waited: Sequence[DeliveryKey]) -> dict[DeliveryKey, str]:
     """Why some of these, which were put off when they were made, are not wanted any more."""
     if not waited:
         return {}
-    bound: dict[str, Any] = {**_columns(waited), "kids_max_maturity": KIDS_MAX_MATURITY, **EVERYBODY}
+    bound: dict[str, Any] = {**_columns(waited), "kids_max_maturity": KIDS_MAX_MATURITY}
     with connection.cursor() as cursor:
         cursor.execute(sql.load("stale_deliveries"), bound)
         return {DeliveryKey(*key): reason for *key, reason in cursor.fetchall()}

@@ -23,7 +23,6 @@ _THERE_ALREADY = """
         WHERE notification_id = %(notification)s AND viewer_id >= %(first)s AND viewer_id < %(last)s
     )
 """
-EVERYBODY = {"first": 0, "last": END}  # the bounds of a statement that looks for few viewers, wherever they are
 
 
 @transaction.atomic

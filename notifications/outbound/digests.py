@@ -5,8 +5,6 @@ from django.db import connection, transaction
 from notifications import sql
 from notifications.models import KIDS_MAX_MATURITY
 
-from .creation import EVERYBODY
-
 AT_ONCE = 5_000  # deliveries in a transaction
 _LOCK = 0x6469_6765_7374  # "digest": one assembles at a time, so that no digest is assembled in two halves
 
@@ -28,6 +26,6 @@ def _assemble_some() -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        bound = {"limit": AT_ONCE, "kids_max_maturity": KIDS_MAX_MATURITY, **EVERYBODY}
+        bound = {"limit": AT_ONCE, "kids_max_maturity": KIDS_MAX_MATURITY}
         cursor.execute(sql.load("assemble_digests"), bound)
         return int(cursor.rowcount)

@@ -30,7 +30,6 @@ FROM (
             ELSE 0
         END AS steps,
         e.channel = 'mail' AND %(lane)s <> %(live_lane)s AS fits_a_digest
-    WHERE pref.viewer_id IS NOT NULL
     OFFSET 0
 ) asked
 CROSS JOIN LATERAL (
@@ -91,3 +90,6 @@ CROSS JOIN LATERAL (
     FROM (SELECT /* after_quiet(moved, pref) */ AS moment) at
     OFFSET 0
 ) ruled
+-- In a fence of its own this is looked at before all steps, not after them.
+WHERE pref.viewer_id IS NOT NULL
+OFFSET 0

@@ -21,7 +21,8 @@ SELECT
     COALESCE(decided.unless_seen, FALSE),
     decided.capped_on
 FROM notifications_notification n
-JOIN notifications_endpoint e ON e.viewer_id >= %(first)s AND e.viewer_id < %(last)s
+CROSS JOIN LATERAL /* told(n) */ told
+JOIN notifications_endpoint e ON e.viewer_id = told.viewer_id AND e.viewer_id >= %(first)s AND e.viewer_id < %(last)s
 LEFT JOIN notifications_circuit circuit ON circuit.host = e.host
 LEFT JOIN notifications_preference pref ON pref.viewer_id = e.viewer_id
 LEFT JOIN LATERAL (
@@ -30,5 +31,5 @@ LEFT JOIN LATERAL (
 WHERE n.id = %(notification)s
 AND NOT n.recalled
 AND (n.expires_at IS NULL OR n.expires_at > now())
-AND /* recipients(e, n, pref) */
+AND /* takes(e, n, pref) */
 ORDER BY e.viewer_id, e.channel, e.id  -- in the order of the index, which is then filled from left to right
