@@ -14,11 +14,13 @@ from django.db.models.functions import Now
 from accounts.models import User
 from broker.models import OutboxMessage
 from notifications.clock import clock
-from notifications.commands import subscribe
+from notifications.commands import mute, subscribe, unsubscribe
+from notifications.given_topics import PLATFORM, own_topic
 from notifications.models import Notification
 from notifications.outbound import claims, creation, endpoints, housekeeping, sender
 from notifications.outbound.models import Circuit, Delivery, Endpoint, Lane
 from notifications.outbound.outcomes import SENT, Outcome
+from notifications.outbound.parcels import DeliveryKey
 from notifications.outbound.webhook.channel import WebhookChannel
 from tests.support.live_client import eventually
 from tests.support.outbound_sinks import WebSink
@@ -45,6 +47,32 @@ def test_each_endpoint_of_those_who_are_told_gets_one_delivery_however_often_the
     assert [make(notification), make(notification)] == [2, 0]
     rows = Delivery.objects.order_by("channel").values_list("viewer_id", "channel", "lane")
     assert list(rows) == [(told.pk, "mail", Lane.RELEASE), (told.pk, "webhook", Lane.RELEASE)]
+
+
+@pytest.mark.parametrize("topics", [[MOVIES], [MOVIES, PLATFORM], [PLATFORM], ["the viewer's own"]])
+def test_of_many_the_same_are_told_as_of_each_asked_alone(topics: list[str], sink: WebSink) -> None:
+    users = [follower(), follower(member=False), follower(is_kids=True), a_viewer(), follower(), follower(), follower()]
+    *_, inactive, muting, former = users
+    User.objects.filter(pk=inactive.pk).update(is_active=False)
+    mute(viewer_id=muting.pk, topic=MOVIES, until=datetime.now(UTC) + timedelta(days=1))
+    unsubscribe(viewer_id=former.pk, topic=MOVIES)
+    for user in users:
+        hook(sink, user=user)
+    if topics == ["the viewer's own"]:
+        topics = [own_topic(users[0].pk)]
+
+    # When a shard's deliveries are made, and each endpoint is asked whether one that was put off is still to leave
+    notification = post("Low Tide", *topics, maturity=16)
+    make(notification)
+    told = {row.endpoint_id for row in Delivery.objects.all()}
+    keys = [(notification.pk, row.viewer_id, row.channel, row.pk) for row in Endpoint.objects.all()]
+    put_off = [Delivery(pk=key, lane=Lane.RELEASE) for key in keys]
+    Delivery.objects.bulk_create(put_off, ignore_conflicts=True)
+    Delivery.objects.update(waits=True)
+    stale = {key.endpoint_id for key in claims._stale([DeliveryKey(*key) for key in keys])}
+
+    assert told
+    assert told == {endpoint for *_, endpoint in keys} - stale
 
 
 def test_of_two_that_make_the_same_at_once_one_fails_and_finds_all_there_when_it_is_tried_again(sink: WebSink) -> None:
