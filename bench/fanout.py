@@ -1,9 +1,9 @@
 """A premiere for a million followers: how soon those who are online see it, and how fast a million deliveries are made.
 
 The platform's own processes work on a database of the benchmark's own. The connected follow both a topic with a million
-followers and one with ten thousand. Premieres go to both in turns, the whole way from the studio's publish to the last
-client's socket, while the first one's million deliveries, and those of the next ones, are being made. The circuit of
-mail is open: nothing leaves.
+followers and one with ten thousand. When a first million deliveries have been made, premieres go to both topics in
+turns, the whole way from the studio's publish to the last client's socket, while millions more are being made. The
+circuit of mail is open: nothing leaves.
 """
 
 import random

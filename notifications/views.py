@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.clock import database_now
 from accounts.queries import is_member
 from accounts.requests import SignedInRequest
 
@@ -105,7 +106,7 @@ def mute(request: SignedInRequest) -> HttpResponse:
     if not form.is_valid():
         return HttpResponseBadRequest("Say which topic, and for how many of the hours that there are to choose.")
     hours = form.cleaned_data["hours"]
-    until = timezone.now() + timedelta(hours=hours) if hours else None
+    until = database_now() + timedelta(hours=hours) if hours else None
     try:
         commands.mute(viewer_id=request.user.pk, topic=form.cleaned_data["topic"], until=until)
     except NotificationsError as error:

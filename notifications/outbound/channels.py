@@ -50,7 +50,9 @@ class Channels:
     def _mail(self, seconds: float) -> OutboundChannel:
         if settings.EMAIL_BACKEND == SMTP_BACKEND:
             return SmtpChannel(seconds=seconds)
-        return BackendChannel(at_once=self._per_host, seconds=seconds)
+        # Django's own backends print or write: several at once would write into one another.
+        at_once = 1 if settings.EMAIL_BACKEND.startswith("django.") else self._per_host
+        return BackendChannel(at_once=at_once, seconds=seconds)
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()

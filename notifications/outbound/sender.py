@@ -71,14 +71,21 @@ class Sender:
         ends = time.monotonic() + seconds
         try:
             async with Channels(per_host=PER_HOST) as channels:
-                while await self._step(channels, may_claim=time.monotonic() < ends):
-                    await self._pause()
-                return self._count
+                try:
+                    while await self._step(channels, may_claim=time.monotonic() < ends):
+                        await self._pause()
+                    return self._count
+                finally:
+                    await self._abandon()
         finally:
-            for task in self._tasks:
-                task.cancel()
             await self._in_database(_disconnect)
             self._database.shutdown()
+
+    async def _abandon(self) -> None:
+        """End what is still on its way, when there is no going on: while there are channels yet."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _step(self, channels: Channels, *, may_claim: bool) -> bool:
         """Settle and claim where it is worth it; whether there is anything left to do."""

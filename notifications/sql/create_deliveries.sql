@@ -21,8 +21,8 @@ SELECT
     COALESCE(decided.unless_seen, FALSE),
     decided.capped_on
 FROM notifications_notification n
-CROSS JOIN LATERAL /* told(n) */ told
-JOIN notifications_endpoint e ON e.viewer_id = told.viewer_id AND e.viewer_id >= %(first)s AND e.viewer_id < %(last)s
+CROSS JOIN LATERAL /* told(n) */ one
+JOIN notifications_endpoint e ON e.viewer_id = one.viewer_id AND e.viewer_id >= %(first)s AND e.viewer_id < %(last)s
 LEFT JOIN notifications_circuit circuit ON circuit.host = e.host
 LEFT JOIN notifications_preference pref ON pref.viewer_id = e.viewer_id
 LEFT JOIN LATERAL (

@@ -286,6 +286,7 @@ def test_a_hanging_host_does_not_hold_up_another(sink: WebSink, settings: LazySe
     times = [hit.at - started for hit in sink.hits if hit.path == "/ok"]
     assert len(times) == 20
     assert max(times) < 2.5
+    assert [circuit.host for circuit in Circuit.objects.filter(retry_at__gt=Now())] == [f"localhost:{sink.port}"]
 
 
 def test_deliveries_that_ended_long_ago_are_forgotten(sink: WebSink) -> None:

@@ -3,12 +3,16 @@
 import json
 import threading
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 from django.conf import LazySettings
+from django.db import OperationalError
 from django.test import Client
 
+from accounts.clock import database_now
 from accounts.models import User
+from broker.models import OutboxMessage
 from notifications.outbound import endpoints, sender
 from notifications.outbound.channels import SMTP_BACKEND
 from notifications.outbound.models import Delivery, Endpoint
@@ -69,6 +73,7 @@ def test_550_switches_mail_off_and_451_is_tried_again(mails: MailSink) -> None:
 
     assert Delivery.objects.get(viewer_id=refused.pk).state == "dead"
     assert "550" in Endpoint.objects.get(viewer_id=refused.pk).disabled_reason
+    assert OutboxMessage.objects.get(type="endpoint.switched_off").body["data"]["viewer_id"] == refused.pk
     assert Delivery.objects.get(viewer_id=later.pk).state == "open"
     assert Endpoint.objects.get(viewer_id=later.pk).disabled_at is None
 
@@ -112,16 +117,66 @@ def provider(settings: LazySettings, sink: WebSink) -> Callable[[str], None]:
     return behaves
 
 
+def message_ids(sink: WebSink) -> list[str]:
+    """Of the mails that a provider was asked to send."""
+    headers = [json.loads(hit.body)["Headers"] for hit in sink.hits]
+    return [header["Value"] for mail in headers for header in mail if header["Name"] == "Message-ID"]
+
+
 @pytest.mark.parametrize("how", ["/500", "/429", "/hang", "/reset", "/garbage", "/ok"])
-def test_a_mail_provider_that_fails_is_tried_again(provider: Callable[[str], None], sink: WebSink, how: str) -> None:
+def test_a_mail_provider_that_fails_is_tried_again_under_the_same_key(
+    provider: Callable[[str], None], sink: WebSink, how: str
+) -> None:
     provider(how)
     endpoints.set_mail(viewer_id=follower().pk, on=True)
     deliver()
     again()
 
-    assert {json.loads(hit.body)["Subject"] for hit in sink.hits} == {"Low Tide"}
+    assert len(message_ids(sink)) == 2
+    assert len(set(message_ids(sink))) == 1
     assert (only().state, only().attempts) == ("open", 2)
     assert "provider" in only().last_error
+
+
+def test_a_mail_provider_is_not_asked_again_before_it_said(
+    provider: Callable[[str], None], settings: LazySettings
+) -> None:
+    settings.OUTBOUND_BACKOFF_SECONDS = 0.01
+    provider("/429")
+    endpoints.set_mail(viewer_id=follower().pk, on=True)
+    deliver()
+
+    assert 6 < (only().next_attempt_at - database_now()).total_seconds() <= 7
+
+
+@pytest.mark.parametrize(("code", "state", "is_on"), [(0, "sent", True), (406, "dead", False)])
+def test_what_a_mail_provider_says_of_the_address_counts(
+    provider: Callable[[str], None], sink: WebSink, code: int, state: str, is_on: bool
+) -> None:
+    provider("/document")
+    viewer = follower()
+    message = f"Found inactive addresses: {viewer.email}. Inactive recipients are ones that bounced." if code else "OK"
+    sink.document = {"ErrorCode": code, "Message": message, "MessageID": "1", "To": viewer.email}
+    endpoints.set_mail(viewer_id=viewer.pk, on=True)
+    deliver()
+
+    assert (only().state, only().attempts) == (state, 1)
+    assert (Endpoint.objects.get().disabled_at is None) == is_on
+
+
+def test_when_the_database_goes_away_nothing_more_is_attempted(
+    provider: Callable[[str], None], sink: WebSink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider("/hang")
+    for _ in range(2 * sender.PER_HOST):
+        endpoints.set_mail(viewer_id=follower().pk, on=True)
+    make(post("Low Tide"))
+    monkeypatch.setattr(sender, "settle", Mock(side_effect=OperationalError("gone")))
+
+    with pytest.raises(OperationalError, match="gone"):
+        sender.drain()
+
+    assert not [record for record in caplog.records if record.name == sender.logger.name]
 
 
 def test_a_mail_provider_that_is_slow_is_asked_for_many_mails_at_once(
@@ -141,4 +196,4 @@ def test_a_mail_provider_that_is_slow_is_asked_for_many_mails_at_once(
     deliver()
     answers.join()
 
-    assert len(sink.hits) == sender.PER_HOST
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}  # none had to wait for another one's answer

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 from py_vapid import Vapid
 
+from accounts.clock import database_now
 from notifications.outbound import endpoints, sender
 from notifications.outbound.models import Channel, Endpoint, Lane
 from notifications.outbound.web_push import keys
@@ -57,6 +59,17 @@ def test_what_a_push_service_answers_decides(sink: WebSink, path: str, state: st
 
     assert only().state == state
     assert (Endpoint.objects.get(channel=Channel.WEB_PUSH).disabled_at is None) == is_on
+
+
+def test_a_push_service_is_not_asked_again_before_it_said(sink: WebSink, settings: LazySettings) -> None:
+    settings.OUTBOUND_BACKOFF_SECONDS = 0.01
+    browser, user = Browser(), follower()
+    endpoints.add_browser(
+        viewer_id=user.pk, address=sink.url("/429"), push_key=browser.push_key, push_auth=browser.push_auth
+    )
+    deliver()
+
+    assert 6 < (only().next_attempt_at - database_now()).total_seconds() <= 7
 
 
 def test_our_key_is_drawn_once_and_kept_secret(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_webhook_to_an_address_of_our_own_is_refused_when_it_is_added(settings
         endpoints.add_webhook(viewer_id=user.pk, address=address)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "loopback.test", "mixed.test"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "loopback.test", "mixed.test"])
 def test_what_resolves_to_an_address_of_our_own_is_refused_when_it_is_connected_to(
     sink: WebSink, settings: LazySettings, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:

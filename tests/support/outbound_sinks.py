@@ -35,12 +35,13 @@ class Hit:
 
 @dataclass
 class WebSink:
-    """A web server whose paths are its behaviour: /ok /500 /429 /hang /reset /garbage /410 /redirect."""
+    """A web server whose paths are its behaviour: /ok /500 /429 /hang /reset /garbage /410 /redirect, and /document."""
 
     port: int
     hits: list[Hit] = field(default_factory=list)
     redirect_to: str = ""
     retry_after: str = "7"
+    document: dict[str, Any] = field(default_factory=dict)
     release: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str, host: str = LOOPBACK) -> str:
@@ -62,6 +63,8 @@ class WebSink:
                 _misbehave(request, how)
             case "429":
                 return web.Response(status=429, headers={"Retry-After": self.retry_after})
+            case "document":
+                return web.json_response(self.document)
             case "redirect":
                 return web.Response(status=302, headers={"Location": self.redirect_to})
             case status if status.isdecimal():

@@ -2,12 +2,13 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 from django.core.mail import get_connection
 
-from notifications.outbound.outcomes import SENT, Outcome, Verdict, ended, failed, is_busy, seconds_of
+from notifications.outbound.outcomes import MAX_ERROR, SENT, Outcome, Verdict, ended, failed, is_busy, seconds_of
 from notifications.outbound.parcels import Card, Parcel
 
 from .messages import message_for
@@ -22,43 +23,59 @@ class BackendChannel:
         self._free: list[Any] = []
 
     async def send(self, parcel: Parcel, card: Card) -> Outcome:
-        """One attempt."""
+        """One attempt. A thread that is not done in time goes on alone, until the backend gives up."""
         mail = message_for(parcel, card)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, mail)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, mail)
+        except TimeoutError:
+            return failed("The mail provider did not answer in time")
 
     def _send(self, mail: Any) -> Outcome:
         try:
-            backend = self._free.pop() if self._free else self._opened()
+            backend = self._borrowed()
+        except Exception as error:  # whatever its library raises
+            return failed(error)
+        try:
             backend.send_messages([mail])
         except AnymailRecipientsRefused as error:
             outcome = ended(Verdict.GONE, f"The mail provider refused the address: {error}")
         except AnymailAPIError as error:
             outcome = _refused(error)
-        except Exception as error:  # a backend may raise whatever its library does
+        except Exception as error:
+            _drop(backend)
             return failed(error)
         else:
             outcome = SENT
         self._free.append(backend)
         return outcome
 
-    def _opened(self) -> Any:
-        backend = get_connection(timeout=self._seconds)
-        backend.open()
-        return backend
+    def _borrowed(self) -> Any:
+        try:
+            return self._free.pop()
+        except IndexError:  # another thread may have taken the last one just now
+            backend = get_connection(timeout=self._seconds)
+            backend.open()
+            return backend
 
     async def close(self) -> None:
         """Close the backends' connections."""
         await asyncio.to_thread(self._threads.shutdown)
         for backend in self._free:
-            backend.close()
+            _drop(backend)
         self._free.clear()
+
+
+def _drop(backend: Any) -> None:
+    with suppress(Exception):  # it is of no use any more
+        backend.close()
 
 
 def _refused(error: AnymailAPIError) -> Outcome:
     status = error.status_code
-    if status is None:
+    if status is None and isinstance(error, OSError):  # as all errors of its HTTP client are
         return failed(f"The mail provider did not answer: {error.__cause__}")
-    if is_busy(status):
+    if status is not None and is_busy(status):
         headers = getattr(error.response, "headers", {})
         return failed(f"The mail provider answered {status}", retry_after=seconds_of(headers.get("Retry-After")))
-    return Outcome(verdict=Verdict.RETRY, error=f"The mail provider answered {status}: {error}"[:300])
+    return Outcome(verdict=Verdict.RETRY, error=f"The mail provider answered {status or ''}: {error}"[:MAX_ERROR])
