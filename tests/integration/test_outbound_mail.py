@@ -168,7 +168,7 @@ def test_when_the_database_goes_away_nothing_more_is_attempted(
     provider: Callable[[str], None], sink: WebSink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider("/hang")
-    for _ in range(2 * sender.PER_HOST):
+    for _ in range(4 * sender.PER_HOST):
         endpoints.set_mail(viewer_id=follower().pk, on=True)
     make(post("Low Tide"))
     monkeypatch.setattr(sender, "settle", Mock(side_effect=OperationalError("gone")))
