@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from notifications.crowds import ANNOUNCE_SECONDS, announce
+from notifications.crowds import ANNOUNCE_SECONDS, APART_SECONDS, announce
 from notifications.queries import read_news
 from notifications.resume_queries import unread_counts
 
@@ -22,6 +22,7 @@ from .connection import Connection
 from .door import Door
 from .healing import Healer
 from .hub import Hub
+from .memory import give_back
 from .posted import Posted
 from .protocol import Close
 from .push import GROUP, news_from_message
@@ -135,14 +136,19 @@ class Gateway:
             logger.warning("The tick has to do it: %s", error)
 
     async def _watch_for_crowds(self) -> None:
-        """Ask whoever may wait to do so while many resume."""
+        """Ask whoever may wait to do so while many resume, and tidy up after them."""
+        crowded_at: float | None = None
         while True:
             await asyncio.sleep(ANNOUNCE_SECONDS)
             if self.hub.is_crowded:
+                crowded_at = time.monotonic()
                 try:
                     await asyncio.to_thread(announce)
                 except Exception as error:
                     logger.warning("A crowd could not be announced: %s", error)
+            elif crowded_at is not None and time.monotonic() - crowded_at > APART_SECONDS:
+                crowded_at = None
+                await asyncio.to_thread(give_back)
 
     # --- heartbeat -------------------------------------------------------------------------------------------------
     async def _heartbeat(self) -> None:
