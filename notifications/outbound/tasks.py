@@ -63,7 +63,7 @@ def drain_alone() -> int:
     except OSError:
         return 0
     try:
-        from .sender import drain  # noqa: PLC0415 - every channel's client: half a second, for those who send alone
+        from .sender import drain  # noqa: PLC0415 - every channel's client: half a second, for the worker that sends
 
         return drain()
     finally:

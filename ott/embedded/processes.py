@@ -24,10 +24,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "worker": (*_WORKER, "--hostname=worker@%h", "--queues=urgent,default", "--concurrency=2"),
     "worker-bulk": (*_WORKER, "--hostname=bulk@%h", "--queues=bulk", "--concurrency=2"),
     "worker-media": (*_WORKER, "--hostname=media@%h", "--queues=media", "--concurrency=1"),
-    # So has sending: a provider that is slow delays nobody else.
+    # So has sending: a provider that is slow delays nobody else. What sends is loaded before the worker forks, once for
+    # all its children.
     "worker-outbound": (
         *(*_WORKER, "--hostname=outbound@%h", "--queues=outbound-urgent,outbound"),
-        "--concurrency=2",
+        *("--include=notifications.outbound.sender", "--concurrency=2"),
     ),
     "beat": (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "beat"),
 }

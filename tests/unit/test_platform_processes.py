@@ -1,0 +1,19 @@
+"""What runs where: one command for each process, wherever it is deployed."""
+
+import re
+
+import pytest
+
+from ott.embedded.processes import COMMANDS, PROJECT
+
+COMPOSITION = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
+WORKERS = [name for name in COMMANDS if name.startswith("worker")]
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_is_started_with_the_same_options_everywhere(name: str) -> None:
+    # Given the worker's block of the composition, up to the next service
+    block = re.split(r"\n  (?=\S)", COMPOSITION.split(f"\n  {name}:\n", 1)[1])[0]
+    # Then its options are those of `make up`, whose processes share a host and so need names of their own
+    composed = re.findall(r"^      - (--\S+)", block, re.MULTILINE)
+    assert composed == [part for part in COMMANDS[name] if part.startswith("--") and "--hostname" not in part]
