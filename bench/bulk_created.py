@@ -19,8 +19,8 @@ _numbers = count(-1, -1)  # of notifications that there are not
 class BareDelivery(models.Model):
     """A delivery with the columns that it cannot do without, none of them an array.
 
-    So Django hands PostgreSQL an array a column, which is several times as fast as a list of values a row. It knows
-    of one column of the table's key alone: one that has several costs it an eighth of the time more.
+    So Django hands PostgreSQL an array a column, which is several times as fast as a list of values a row. It names
+    one column as its key: with a composite one Django takes an eighth longer.
     """
 
     notification_id = models.BigIntegerField(primary_key=True)

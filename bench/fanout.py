@@ -58,6 +58,7 @@ _MADE_SINCE = """
     WHERE queue = 'create_deliveries' AND state = 'done' AND started_at > %(since)s
 """
 _LEFT = "SELECT count(*) FROM broker_workitem WHERE queue = 'create_deliveries' AND state <> 'done'"
+_OTHERS_LEFT = "SELECT count(*) FROM broker_workitem WHERE queue <> 'create_deliveries' AND state <> 'done'"
 _RUNNING = "SELECT count(*) FROM broker_workitem WHERE queue = 'create_deliveries' AND state = 'running'"
 
 
@@ -128,8 +129,9 @@ def run(*, commands: Mapping[str, Sequence[str]]) -> list[Row]:
 # --- On the platform -----------------------------------------------------------------------------------------------
 def _measure(crowd: Clients, memory: Callable[[], float]) -> Outcome:
     to_few, to_many = _premieres(crowd, FEW_FOLLOW), _premieres(crowd, MANY_FOLLOW)
+    # When all of these have been made, every worker has loaded what it works with.
     first = next(to_many)
-    complete = _made(first.notification) - first.committed  # and every worker has loaded what it works with
+    complete = _made(first.notification) - first.committed
     for _ in range(WARM_UP):
         next(to_few)
     before = memory()
@@ -145,6 +147,7 @@ def _measure(crowd: Clients, memory: Callable[[], float]) -> Outcome:
     if not number(_LEFT):
         raise RuntimeError("All deliveries had been made before the last premiere: nothing was measured.")
     made, seconds = _made_since(begun)
+    _let_the_rest_end()
     pairs = [(_rate_alone(), rows_per_second()) for _ in range(BASELINE_RUNS)]
     held.append(memory())
     return Outcome(
@@ -199,6 +202,12 @@ def _made_since(moment: datetime) -> tuple[int, float]:
     return int(made), float(seconds or 0)
 
 
+def _let_the_rest_end() -> None:
+    """Wait until nothing is left of the premieres but shards, the making of which is paused meanwhile."""
+    queues.pause(queue=SHARDS, actor="bench")
+    wait_until(lambda: not number(_OTHERS_LEFT), give_up=MADE_SECONDS)
+
+
 def _rate_alone() -> float:
     """Deliveries a second of the next `ALONE`, while nothing else happens; then the making of the rest is paused."""
     since = database_now()
@@ -217,7 +226,7 @@ def _rows(outcome: Outcome) -> list[Row]:
         f"… of them publish → posted, p50, {MANY:,} followers": (_posted(outcome.many), "ms"),
         f"… of them publish → posted, p50, {FEW:,} followers": (_posted(outcome.few), "ms"),
         f"publish → posted → pushed, p50, {FEW:,} followers, nothing else going on": (alone, "ms"),
-        f"publish → all of {MANY:,} deliveries made": (outcome.complete, "s"),
+        f"publish → all of {MANY:,} deliveries made, nothing else going on": (outcome.complete, "s"),
         "deliveries made meanwhile": (outcome.created, "rows/s"),
     }
     return [

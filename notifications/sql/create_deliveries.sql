@@ -9,10 +9,11 @@ SELECT
     COALESCE(decided.lane, %(lane)s),
     COALESCE(decided.state, 'open'),
     0,
-    -- While its host's circuit is open it would only be put off again by the claim.
+    -- While its host's circuit is open it would only be put off again by the claim. (Within the second after that, at
+    -- another moment for each shard: so two that are made at once need not wait for the same page of the index.)
     CASE decided.state
         WHEN 'held' THEN decided.due_at
-        ELSE GREATEST(COALESCE(decided.due_at, now()), circuit.retry_at)
+        ELSE GREATEST(COALESCE(decided.due_at, now()), circuit.retry_at + (now() - date_trunc('second', now())))
     END,
     now(),
     CASE WHEN decided.state IN ('expired', 'suppressed') THEN now() END,
@@ -24,7 +25,8 @@ FROM notifications_notification n
 CROSS JOIN LATERAL /* told(n) */ one
 JOIN notifications_endpoint e ON e.viewer_id = one.viewer_id AND e.viewer_id >= %(first)s AND e.viewer_id < %(last)s
 LEFT JOIN notifications_circuit circuit ON circuit.host = e.host
-LEFT JOIN notifications_preference pref ON pref.viewer_id = e.viewer_id
+LEFT JOIN notifications_preference pref
+    ON pref.viewer_id = e.viewer_id AND pref.viewer_id >= %(first)s AND pref.viewer_id < %(last)s
 LEFT JOIN LATERAL (
     /* decision(e, n, pref) */
 ) decided ON TRUE

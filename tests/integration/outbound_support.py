@@ -33,8 +33,10 @@ def deliver(title: str = "Low Tide", **card: Any) -> Notification:
     return notification
 
 
-def make(notification: Notification, lane: int = Lane.RELEASE) -> int:
-    return creation.create(notification_id=notification.pk, lane=lane, first=0, last=creation.END)
+def make(notification: Notification, lane: int = Lane.RELEASE, *, viewers: tuple[int, int] = (0, creation.END)) -> int:
+    """Make the deliveries of the viewers [first, last)."""
+    first, last = viewers
+    return creation.create(notification_id=notification.pk, lane=lane, first=first, last=last)
 
 
 def again() -> None:
