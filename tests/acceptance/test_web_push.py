@@ -6,13 +6,11 @@ service worker through DevTools, as Chromium would hand it.
 
 import json
 import time
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import CDPSession, Page
 
 from tests.support.live_client import eventually
-from tests.support.outbound_sinks import Browser, WebSink, web_sink
+from tests.support.outbound_sinks import Browser, WebSink
 
 from .site import Site
 
@@ -31,12 +29,6 @@ mark_read(viewer_id=User.objects.get(email="reader@test.example").pk, ids=[{id}]
 
 SHOWN = "navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.map((n) => n.title))"
 AGAIN_SECONDS = 3.0
-
-
-@pytest.fixture
-def push_service() -> Iterator[WebSink]:
-    with web_sink() as running:
-        yield running
 
 
 def registration_of(devtools: CDPSession, page: Page) -> str:
@@ -69,19 +61,19 @@ def deliver(devtools: CDPSession, page: Page, push: dict[str, str]) -> None:
     eventually(is_shown, what="the notification")
 
 
-def test_a_pushed_notification_is_shown_and_closed_when_it_is_read_elsewhere(site: Site, push_service: WebSink) -> None:
+def test_a_pushed_notification_is_shown_and_closed_when_it_is_read_elsewhere(site: Site, sink: WebSink) -> None:
     with site.visit("reader") as visitor:
         # Given a browser that may notify, and has subscribed
         visitor.context.grant_permissions(["notifications"], origin=site.stack.base_url)
         page = visitor.open("/notifications/preferences/")
         browser = Browser()
-        address = push_service.url("/201/browser")
+        address = sink.url("/201/browser")
         site.run(ADD.format(address=address, key=browser.push_key, auth=browser.push_auth))
 
         # When something is published that its viewer follows
         site.publish("The tide turns", title="low-tide")
-        eventually(lambda: push_service.hits, what="the push", within=30)
-        plain = browser.read(push_service.hits[0].body)
+        eventually(lambda: sink.hits, what="the push", within=30)
+        plain = browser.read(sink.hits[0].body)
         assert "The tide turns" in json.loads(plain)["title"]
 
         # Then the service worker shows it

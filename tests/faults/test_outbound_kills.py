@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-import pytest
 from django.conf import LazySettings
 from django.db.models.functions import Now
 
@@ -18,15 +16,9 @@ from notifications.outbound import creation, endpoints
 from notifications.outbound.models import Delivery, Lane
 from ott.embedded.processes import PROJECT
 from tests.support.live_client import eventually
-from tests.support.outbound_sinks import WebSink, web_sink
+from tests.support.outbound_sinks import WebSink
 
 DRAIN = "import django; django.setup(); from notifications.outbound.sender import drain; drain()"
-
-
-@pytest.fixture
-def sink() -> Iterator[WebSink]:
-    with web_sink() as running:
-        yield running
 
 
 def make_delivery(address: str) -> None:

@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from notifications.live import push
 from notifications.outbound.channels import SMTP_BACKEND
 from notifications.outbound.web_push import keys
-from tests.support.outbound_sinks import MailSink, WebSink, mail_sink, web_sink
+from tests.support.outbound_sinks import MailSink, mail_sink
 
 from .live_support import LiveServer
 
@@ -37,13 +37,6 @@ def _quick_attempts(settings: LazySettings, tmp_path: Path) -> None:
     settings.OTT_DATA_DIR = tmp_path
     keys.vapid.cache_clear()
     keys.public_key.cache_clear()
-
-
-@pytest.fixture
-def sink() -> Iterator[WebSink]:
-    """A web server that mail providers, push services and receivers of webhooks are played by."""
-    with web_sink() as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from tests.support.outbound_sinks import WebSink
 
 from .notifications_support import MOVIES, a_viewer, post
 
+SOON = 5.0  # seconds: within which even a busy machine writes down what came of an attempt
+
 
 def follower(**options: Any) -> User:
     user = a_viewer(**options)

@@ -12,13 +12,14 @@ from accounts.models import User
 from notifications.commands import mute, revise_notification, subscribe, turn_windows, unsubscribe
 from notifications.errors import InvalidMute, NotFollowed
 from notifications.models import Notification, Posting, Subscription
-from notifications.outbound import creation, endpoints
-from notifications.outbound.models import Delivery, Lane
+from notifications.outbound import endpoints
+from notifications.outbound.models import Delivery
 from notifications.queries import inbox, positions, unread_count
 from notifications.read_commands import mark_read
 from notifications.resume_queries import missed_by
 
 from .notifications_support import LONG_AGO, MOVIES, a_viewer, post, titles
+from .outbound_support import make
 
 pytestmark = pytest.mark.django_db
 AURORA = "studio:aurora"
@@ -41,7 +42,7 @@ def window(region: str, start: datetime | None = None, end: datetime | None = No
 
 def mailed(notification: Notification) -> set[int]:
     """Whom a mail goes to."""
-    creation.create(notification_id=notification.pk, lane=Lane.RELEASE, first=0, last=creation.END)
+    make(notification)
     made = Delivery.objects.filter(notification_id=notification.pk)
     return set(made.values_list("viewer_id", flat=True))
 

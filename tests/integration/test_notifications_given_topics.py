@@ -21,6 +21,7 @@ from notifications.resume_queries import missed_by
 
 from .live_support import Client, LiveServer, push
 from .notifications_support import MOVIES, a_viewer, given, post, titles
+from .outbound_support import make
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +146,7 @@ def test_deliveries_go_to_the_one_viewer_or_to_everybody_who_had_joined() -> Non
 
     for notification in (mine, news):
         assert creation.plan(notification_id=notification.pk) == 1
-        creation.create(notification_id=notification.pk, lane=2, first=0, last=creation.END)
+        make(notification)
 
     rows = Delivery.objects.order_by("notification_id", "viewer_id").values_list("notification_id", "viewer_id")
     assert list(rows) == [(mine.pk, lapsed.pk), (news.pk, one.pk), (news.pk, lapsed.pk)]

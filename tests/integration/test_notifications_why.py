@@ -2,7 +2,6 @@
 
 import random
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -23,6 +22,7 @@ from notifications.queries import inbox
 from notifications.read_commands import dismiss
 
 from .notifications_support import MOVIES, a_viewer, post
+from .outbound_support import follower
 
 pytestmark = pytest.mark.django_db
 PAGE = "/console/notifications/notification/why/"
@@ -36,12 +36,6 @@ def obstacle(viewer: User, notification: Notification) -> str:
 def facts(viewer: User, notification: Notification) -> list[str]:
     """What decides nothing: the account, then the deliveries."""
     return [c.detail for c in explain(viewer=viewer, notification=notification).checks if c.passed is None]
-
-
-def follower(**options: Any) -> User:
-    user = a_viewer(**options)
-    subscribe(viewer_id=user.pk, topic=MOVIES)
-    return user
 
 
 def test_whoever_got_it_passes_every_check() -> None:

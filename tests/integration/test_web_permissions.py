@@ -1,15 +1,19 @@
 """Who may open and do what on pages: each refusal has a page and changes nothing."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from accounts.clock import database_now
 from accounts.commands import create_api_token
 from accounts.models import User
 from catalog.commands import publish_release
 from catalog.models import Release, Studio
+from notifications.commands import subscribe
 from notifications.queries import subscriptions_of
 from tests.support.catalog import a_draft, a_member, a_studio, a_user
 
@@ -133,6 +137,29 @@ def test_following_with_kinds_and_leaving_again() -> None:
     assert subscriptions_of(viewer_id=viewer.pk)["category:movies"].kinds == ("premiere", "episode")
     client.post(address, {"topic": "category:movies", "following": "on"})  # the last kind was taken away
     assert subscriptions_of(viewer_id=viewer.pk) == {}
+
+
+def test_muting_for_some_hours_goes_by_the_databases_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = a_viewer()
+    subscribe(viewer_id=viewer.pk, topic="category:movies")
+    client = signed_in(viewer)
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(minutes=-30))
+    client.post("/notifications/mute/", {"topic": "category:movies", "hours": "8"})
+
+    until = subscriptions_of(viewer_id=viewer.pk)["category:movies"].muted_until
+    assert until is not None
+    assert timedelta(hours=7, minutes=59) < until - database_now() <= timedelta(hours=8)
+
+    client.post("/notifications/mute/", {"topic": "category:movies", "hours": "0"})
+    assert subscriptions_of(viewer_id=viewer.pk)["category:movies"].muted_until is None
+
+
+@pytest.mark.parametrize("values", [{"hours": "8"}, {"topic": "category:movies", "hours": "7"}, {"topic": "nonsense"}])
+def test_muting_nonsense_is_refused(values: dict[str, str]) -> None:
+    viewer = a_viewer()
+    subscribe(viewer_id=viewer.pk, topic="category:movies")
+    assert signed_in(viewer).post("/notifications/mute/", values).status_code == 400
+    assert subscriptions_of(viewer_id=viewer.pk)["category:movies"].muted_until is None
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ class Browser:
 class MailSink:
     """A mail server that counts its connections, and takes everything but for readers whose names say otherwise.
 
-    They are called after a reply (550@…), or hang@…, reset@… and garbage@….
+    To 550@… it answers 550, and so on; at hang@…, reset@… and garbage@… it does what they say.
     """
 
     port: int = 0

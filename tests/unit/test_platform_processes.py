@@ -1,4 +1,4 @@
-"""What runs where: one command for each process, wherever it is deployed."""
+"""What is started by `make up`, and what in containers."""
 
 import re
 
@@ -11,7 +11,7 @@ WORKERS = [name for name in COMMANDS if name.startswith("worker")]
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_a_worker_is_started_with_the_same_options_everywhere(name: str) -> None:
+def test_a_worker_in_a_container_has_the_options_that_make_up_gives_it(name: str) -> None:
     # Given the worker's block of the composition, up to the next service
     block = re.split(r"\n  (?=\S)", COMPOSITION.split(f"\n  {name}:\n", 1)[1])[0]
     # Then its options are those of `make up`, whose processes share a host and so need names of their own

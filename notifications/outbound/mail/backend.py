@@ -15,7 +15,7 @@ from .messages import message_for
 
 
 class BackendChannel:
-    """Sends from threads, as backends wait for their answers: each lends a backend that is open, or opens a new one."""
+    """Sends from threads, as backends wait for answers: each borrows a backend that is open, or opens a new one."""
 
     def __init__(self, *, at_once: int, seconds: float) -> None:
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="mail")
@@ -23,13 +23,17 @@ class BackendChannel:
         self._free: list[Any] = []
 
     async def send(self, parcel: Parcel, card: Card) -> Outcome:
-        """One attempt. A thread that is not done in time goes on alone, until the backend gives up."""
-        mail = message_for(parcel, card)
+        """One attempt, or none where every thread still waits for an answer.
+
+        A thread that is not done in time goes on alone, until the backend gives up.
+        """
+        sending = self._threads.submit(self._send, message_for(parcel, card))
         try:
             async with asyncio.timeout(self._seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, mail)
+                return await asyncio.wrap_future(sending)
         except TimeoutError:
-            return failed("The mail provider did not answer in time")
+            began = not sending.cancelled()
+            return failed("The mail provider did not answer in time") if began else ended(Verdict.UNTRIED)
 
     def _send(self, mail: Any) -> Outcome:
         try:
@@ -59,7 +63,7 @@ class BackendChannel:
             return backend
 
     async def close(self) -> None:
-        """Close the backends' connections."""
+        """Close the backends' connections, when the last thread has its answer."""
         await asyncio.to_thread(self._threads.shutdown)
         for backend in self._free:
             _drop(backend)
@@ -78,4 +82,6 @@ def _refused(error: AnymailAPIError) -> Outcome:
     if status is not None and is_busy(status):
         headers = getattr(error.response, "headers", {})
         return failed(f"The mail provider answered {status}", retry_after=seconds_of(headers.get("Retry-After")))
-    return Outcome(verdict=Verdict.RETRY, error=f"The mail provider answered {status or ''}: {error}"[:MAX_ERROR])
+    # Without a status it is what a library of the provider's own says: of this mail, or of the provider.
+    says = "would not take it" if status is None else f"answered {status}"
+    return Outcome(verdict=Verdict.RETRY, error=f"The mail provider {says}: {error}"[:MAX_ERROR])
