@@ -26,7 +26,7 @@ _THERE_ALREADY = """
 
 # How to come by what belongs to a shard's followers: memberships, endpoints, preferences. Left to itself the planner
 # does what suits an average topic, which takes a dozen followers among all users ten times as long, and a full shard a
-# third longer.
+# quarter longer.
 _READ_ALL_VIEWERS = "SET LOCAL enable_nestloop = off"
 _LOOK_UP_EACH_FOLLOWER = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 

@@ -32,8 +32,9 @@ class BackendChannel:
             async with asyncio.timeout(self._seconds):
                 return await asyncio.wrap_future(sending)
         except TimeoutError:
-            began = not sending.cancelled()
-            return failed("The mail provider did not answer in time") if began else ended(Verdict.UNTRIED)
+            if sending.cancel():  # no thread had begun with it
+                return ended(Verdict.UNTRIED)
+            return failed("The mail provider did not answer in time")
 
     def _send(self, mail: Any) -> Outcome:
         try:
