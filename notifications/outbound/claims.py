@@ -23,7 +23,7 @@ from notifications.models import KIDS_MAX_MATURITY, Notification
 
 from .endings import bury, switch_off
 from .models import Circuit, Delivery
-from .outcomes import Outcome, Verdict
+from .outcomes import ANSWERED, Outcome, Verdict
 from .parcels import MOST_CARDS, Bundle, Card, DeliveryKey, Parcel, card_of
 from .sealing import unseal
 
@@ -212,7 +212,7 @@ def _count(settled: Iterable[Settled]) -> None:
     for parcel, outcome in settled:
         if outcome.blames_host:
             failures[parcel.host].append(outcome)
-        elif outcome.verdict in {Verdict.SENT, Verdict.REFUSED, Verdict.GONE}:
+        elif outcome.verdict in ANSWERED:
             alive.add(parcel.host)
     # All in one order, so that two senders never wait for each other in a ring.
     locked = Circuit.objects.select_for_update().filter(host__in={*alive, *failures}).order_by("host")

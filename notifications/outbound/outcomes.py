@@ -35,6 +35,7 @@ class Outcome:
 
 
 SENT = Outcome(verdict=Verdict.SENT)
+ANSWERED = frozenset({Verdict.SENT, Verdict.REFUSED, Verdict.GONE})  # by a host that works
 
 
 def failed(error: BaseException | str, *, retry_after: float = 0.0) -> Outcome:

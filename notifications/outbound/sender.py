@@ -21,7 +21,7 @@ from notifications.clock import clock
 from .channels import Channels
 from .claims import LEASE_SECONDS, Settled, claim, settle
 from .models import Lane
-from .outcomes import Outcome, Verdict, ended, stumbled
+from .outcomes import ANSWERED, Outcome, Verdict, ended, stumbled
 from .parcels import Parcel
 
 AT_ONCE = 64
@@ -94,7 +94,7 @@ class Sender:
             await self._in_database(partial(settle, settled))
             self._count += len(settled)
             for parcel, outcome in settled:
-                self._let_go(parcel, took_it=not outcome.blames_host)
+                self._let_go(parcel, took_it=outcome.verdict in ANSWERED)
         found = may_claim and await self._claim(channels)
         return bool(found or self._tasks or self._settled or (may_claim and time.monotonic() < self._lingers_until))
 

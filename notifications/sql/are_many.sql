@@ -1,4 +1,5 @@
--- Whether at least every tenth of the viewers [first, last) hears of a topic to which a notification was posted.
+-- Whether in the topics to which a notification was posted there is at least one interest for each ten of the viewers
+-- [first, last).
 SELECT count(*) >= (%(last)s - %(first)s) / 10.0
 FROM (
     SELECT

@@ -11,6 +11,7 @@ import pytest
 from django.conf import LazySettings
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
 from broker.models import OutboxMessage
@@ -85,6 +86,18 @@ def test_a_shard_is_made_for_just_those_whom_the_rule_for_one_would_tell(
 
     assert told
     assert told == {endpoint for *_, endpoint in keys} - stale
+
+
+@pytest.mark.parametrize(("width", "how"), [(10, creation._READ_ALL_VIEWERS), (11, creation._LOOK_UP_EACH_FOLLOWER)])
+def test_all_viewers_of_a_shard_are_read_where_every_tenth_follows(sink: WebSink, width: int, how: str) -> None:
+    user = follower()
+    hook(sink, user=user)
+    notification = post("Low Tide")
+
+    with CaptureQueriesContext(connection) as asked:
+        assert make(notification, viewers=(user.pk, user.pk + width)) == 1
+
+    assert [query["sql"] for query in asked if "enable_nestloop" in query["sql"]] == [how]
 
 
 def test_of_two_that_make_the_same_at_once_one_fails_and_finds_all_there_when_it_is_tried_again(sink: WebSink) -> None:

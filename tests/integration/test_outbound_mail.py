@@ -4,19 +4,22 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from unittest.mock import Mock
 
+import psycopg
 import pytest
 from django.conf import LazySettings
+from django.core.mail import get_connection
 from django.db import OperationalError
 from django.test import Client
 
+from accounts.clock import database_now
 from accounts.models import User
 from broker.models import OutboxMessage
-from notifications.outbound import channels, endpoints, sender
+from notifications.outbound import channels, claims, endpoints, sender
 from notifications.outbound.channels import SMTP_BACKEND
+from notifications.outbound.mail import backend
 from notifications.outbound.mail.backend import BackendChannel
-from notifications.outbound.models import Delivery, Endpoint
+from notifications.outbound.models import Circuit, Delivery, Endpoint
 from tests.support.live_client import eventually
 from tests.support.outbound_sinks import MailSink, WebSink, silent_server
 
@@ -109,8 +112,17 @@ def test_a_mail_server_that_never_says_a_word_is_tried_again(settings: LazySetti
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         endpoints.set_mail(viewer_id=follower().pk, on=True)
         deliver()
+        again()
 
-    assert (only().state, only().attempts, only().last_error) == ("open", 1, "No answer in time")
+    assert (only().state, only().attempts, only().last_error) == ("open", 2, "No answer in time")
+
+
+CUT = """
+    SELECT pg_terminate_backend(pid)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND backend_start > %(since)s
+    AND pid <> pg_backend_pid()
+"""
 
 
 @pytest.fixture
@@ -177,20 +189,37 @@ def test_what_a_mail_provider_says_of_the_address_counts(
     assert [message.body["data"]["viewer_id"] for message in told] == ([viewer.pk] if code else [])
 
 
-def test_when_the_database_goes_away_nothing_more_is_attempted(
-    provider: Callable[[str], None], sink: WebSink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_sender_whose_session_is_cut_attempts_no_more_and_another_one_sends_all_under_the_same_keys(
+    provider: Callable[[str], None], sink: WebSink, test_database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider("/hang")
     for _ in range(4 * sender.PER_HOST):
         endpoints.set_mail(viewer_id=follower().pk, on=True)
     make(post("Low Tide"))
-    monkeypatch.setattr(sender, "settle", Mock(side_effect=OperationalError("gone")))
+    begins, cut = database_now(), list[tuple[bool]]()
 
-    with pytest.raises(OperationalError, match="gone"):
+    def cut_when_many_are_under_way() -> None:
+        eventually(lambda: len(sink.hits) == sender.PER_HOST)
+        with psycopg.connect(test_database_url) as operator:
+            cut.extend(operator.execute(CUT, {"since": begins}).fetchall())
+
+    cutting = threading.Thread(target=cut_when_many_are_under_way)
+    cutting.start()
+    with pytest.raises(OperationalError, match="terminating connection"):
         sender.drain()
-
+    cutting.join()
+    assert cut == [(True,)]
     assert len(sink.hits) <= 2 * sender.PER_HOST
     assert not [record for record in caplog.records if record.name == sender.logger.name]
+
+    # When their leases are over
+    provider("/document")
+    everybody = ",".join(User.objects.values_list("email", flat=True))
+    sink.document = {"ErrorCode": 0, "Message": "OK", "MessageID": "1", "To": everybody}
+    again()
+
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+    assert len(set(message_ids(sink))) == 4 * sender.PER_HOST
 
 
 def test_a_mail_provider_that_is_slow_is_asked_for_many_mails_at_once(
@@ -220,13 +249,14 @@ def test_mail_that_no_thread_could_begin_is_handed_back_and_not_held_against_the
     provider: Callable[[str], None], sink: WebSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider("/hang")
+    monkeypatch.setattr(backend, "get_connection", lambda timeout: get_connection(timeout=60))  # for one that waits
     monkeypatch.setattr(
         channels, "BackendChannel", lambda *, at_once, seconds: BackendChannel(at_once=1, seconds=seconds)
     )
+    monkeypatch.setattr(claims, "UNTRIED_SECONDS", 1e6)
     for _ in range(3):
         endpoints.set_mail(viewer_id=follower().pk, on=True)
-    make(post("Low Tide"))
-    sender.drain(seconds=0.1)  # what is handed back is not claimed again
+    deliver()
 
     assert len(sink.hits) == 1
     assert sorted(Delivery.objects.values_list("attempts", "last_error")) == [
@@ -234,12 +264,14 @@ def test_mail_that_no_thread_could_begin_is_handed_back_and_not_held_against_the
         (0, ""),
         (1, "The mail provider did not answer in time"),
     ]
+    assert Circuit.objects.get().failures == 1
 
 
 def test_djangos_own_backends_are_given_one_mail_after_the_other(
     settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.OUTBOUND_SECONDS = 30.0
     under_way: list[object] = []
     most: list[int] = []
 

@@ -154,7 +154,9 @@ def test_muting_for_some_hours_goes_by_the_databases_clock(monkeypatch: pytest.M
     assert subscriptions_of(viewer_id=viewer.pk)["category:movies"].muted_until is None
 
 
-@pytest.mark.parametrize("values", [{"hours": "8"}, {"topic": "category:movies", "hours": "7"}, {"topic": "nonsense"}])
+@pytest.mark.parametrize(
+    "values", [{"hours": "8"}, {"topic": "category:movies", "hours": "7"}, {"topic": "nonsense", "hours": "8"}]
+)
 def test_muting_nonsense_is_refused(values: dict[str, str]) -> None:
     viewer = a_viewer()
     subscribe(viewer_id=viewer.pk, topic="category:movies")

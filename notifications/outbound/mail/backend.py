@@ -21,6 +21,7 @@ class BackendChannel:
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="mail")
         self._seconds = seconds
         self._free: list[Any] = []
+        self._is_closed = False
 
     async def send(self, parcel: Parcel, card: Card) -> Outcome:
         """One attempt, or none where every thread still waits for an answer.
@@ -34,7 +35,7 @@ class BackendChannel:
         except TimeoutError:
             if sending.cancel():  # no thread had begun with it
                 return ended(Verdict.UNTRIED)
-            return failed("The mail provider did not answer in time")
+            return sending.result() if sending.done() else failed("The mail provider did not answer in time")
 
     def _send(self, mail: Any) -> Outcome:
         try:
@@ -52,7 +53,7 @@ class BackendChannel:
             return failed(error)
         else:
             outcome = SENT
-        self._free.append(backend)
+        self._give_back(backend)
         return outcome
 
     def _borrowed(self) -> Any:
@@ -63,12 +64,21 @@ class BackendChannel:
             backend.open()
             return backend
 
+    def _give_back(self, backend: Any) -> None:
+        self._free.append(backend)
+        if self._is_closed:
+            self._drop_all()
+
     async def close(self) -> None:
-        """Close the backends' connections, when the last thread has its answer."""
-        await asyncio.to_thread(self._threads.shutdown)
-        for backend in self._free:
-            _drop(backend)
-        self._free.clear()
+        """Close the backends' connections; a thread that still waits for an answer closes its own when it has it."""
+        self._is_closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._drop_all)
+
+    def _drop_all(self) -> None:
+        with suppress(IndexError):  # from several threads at once
+            while True:
+                _drop(self._free.pop())
 
 
 def _drop(backend: Any) -> None:
