@@ -36,7 +36,7 @@ from .report import Row, percentile, row_ratio, row_within
 CONNECTIONS = (2000, 8000)
 RUNS = 5
 BROADCASTS = 100
-POSTINGS = {"ours": 40, "stock-core": 3, "stock-pubsub": 3, "bare": 16, "nchan": 40}  # as fast as they can be published
+POSTINGS = {"ours": 40, "stock-core": 3, "stock-pubsub": 3, "bare": 40, "nchan": 40}  # as fast as they can be published
 SINGLES = {"ours": 8, "stock-core": 1, "stock-pubsub": 1, "bare": 4, "nchan": 8}  # each when all have the one before
 GOALS = {"stock": 20.0, "bare": 1.1, "nchan": 0.4}
 LATENCY_GOAL_MS = 250.0
@@ -59,7 +59,7 @@ def run(*, web_command: Sequence[str]) -> list[Row]:
         rates, singles, more = asyncio.run(_measure(web_command, tokens[:connections]))
         chart[f"{connections} connections"] = rates
         chart[f"{connections} connections, one posting at a time"] = singles
-        rows += [*_rate_rows(connections, rates), *_single_rows(connections, singles), *more]
+        rows += [*_rate_rows(connections, rates, singles), *_single_rows(connections, singles), *more]
     PLOT.write_text(bars("Frames delivered a second, one core", chart))
     return rows
 
@@ -209,9 +209,10 @@ def _layer(layer: str, prefix: str) -> tuple[Any, Mapping[str, str]]:
     return made, {"BENCH_LAYER": layer, "BENCH_PREFIX": prefix, "REDIS_URL": settings.REDIS_URL}
 
 
-def _rate_rows(connections: int, rates: Mapping[str, float]) -> list[Row]:
-    best_stock = max(rates["stock-core"], rates["stock-pubsub"])
-    baselines = {"stock": best_stock, "bare": rates["bare"], "nchan": rates.get("nchan")}
+def _rate_rows(connections: int, rates: Mapping[str, float], singles: Mapping[str, float]) -> list[Row]:
+    best = {name: max(rate, singles[name]) for name, rate in rates.items()}  # some do better with one at a time
+    best_stock = max(best["stock-core"], best["stock-pubsub"])
+    baselines = {"stock": best_stock, "bare": best["bare"], "nchan": best.get("nchan")}
     return [
         row_ratio(
             scenario="live",
