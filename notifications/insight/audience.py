@@ -1,6 +1,6 @@
 """Whom a notification was for: counted once a revision, by one statement."""
 
-from django.db import connection, transaction
+from django.db import connection
 
 from broker.messages import Message
 from notifications import sql
@@ -8,15 +8,12 @@ from notifications.crowds import let_pass
 from notifications.events import NotificationPosted
 from notifications.models import KIDS_MAX_MATURITY
 
-MEMORY = "64MB"  # in which the followers of a large topic are sorted without a file
-
 
 def measure_audience(message: Message) -> None:
     """Count the followers of what was posted, and those who find it in their inboxes; a crowd goes first."""
     let_pass()
     data = NotificationPosted.model_validate(message.data)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL work_mem = '{MEMORY}'")
+    with connection.cursor() as cursor:
         cursor.execute(
             sql.load("measure_audience"),
             {"notification": data.notification_id, "kids_max_maturity": KIDS_MAX_MATURITY},
