@@ -8,7 +8,7 @@ from copy import copy
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from . import clock, dead_letters, logical_clock, trace
 from .backoff import delay_after
@@ -21,6 +21,7 @@ from .membership import Membership
 from .messages import Message, from_body
 from .models import DeadLetter
 from .progress import Progress
+from .sessions import is_lost
 from .streams import Entry, OffsetMirror, engine
 from .topology import Expired, Group, Semantics
 
@@ -81,7 +82,7 @@ def _pause(membership: Membership) -> float:
 
 def _reraise_if_lost(error: Exception) -> None:
     """PostgreSQL went away: that is no fault of the message."""
-    if isinstance(error, OperationalError | InterfaceError) and not connection.is_usable():
+    if is_lost(error) and not connection.is_usable():
         raise error
 
 

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import psycopg
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from . import hints, membership
 from .backoff import delay_after
@@ -22,6 +21,7 @@ from .errors import StreamsUnavailable
 from .groups import GroupRunner, run_group
 from .relay import run_relay
 from .runs import Runs
+from .sessions import is_lost
 from .topology import Topology
 from .wake import Sender
 
@@ -31,7 +31,6 @@ STOP_SECONDS = 4.0
 LOOK_SECONDS = 0.1
 SWITCH_SECONDS = 0.0005
 MAX_RECONNECT_SECONDS = 2.0
-_LOST = (OperationalError, InterfaceError, psycopg.OperationalError, StreamsUnavailable)
 
 
 class Service:
@@ -131,7 +130,9 @@ def keep_connected(name: str, body: Callable[[], None], stop: threading.Event) -
     while not stop.is_set():
         try:
             body()
-        except _LOST as error:
+        except Exception as error:
+            if not (is_lost(error) or isinstance(error, StreamsUnavailable)):
+                raise
             if time.monotonic() - started > MAX_RECONNECT_SECONDS * 2:
                 failures = 0
             failures += 1

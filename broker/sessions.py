@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import psycopg
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -19,6 +21,16 @@ def guard_sessions() -> None:
     what it locked. See https://www.postgresql.org/docs/18/runtime-config-client.html
     """
     connection_created.connect(_guard, dispatch_uid="broker.sessions")
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether PostgreSQL went away, or ended the session because we were silent in a transaction for too long.
+
+    The latter is none of its operational errors: class 25, an invalid state of the transaction.
+    """
+    if isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
+        return True
+    return isinstance(error.__cause__ or error, psycopg.errors.IdleInTransactionSessionTimeout)
 
 
 def _guard(connection: BaseDatabaseWrapper, **_: Any) -> None:

@@ -12,11 +12,13 @@ from subprocess import Popen
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from broker import housekeeping
 from broker.models import DeadLetter, GroupPartition, OutboxMessage, StreamMessage, WorkItem
 from broker.routing import partition_for
+from broker.service import keep_connected
 from tests.support import broker_app, process_faults
 from tests.support.broker_app import effects, held_gate, in_threads, publish_now, sample, tries, wait_until
 from tests.support.broker_processes import Processes, kill, owner_pid, real_processes, relay_pid
@@ -123,6 +125,35 @@ def test_a_broker_stopped_inside_a_handler_for_longer_than_its_lease_is_fenced(p
     kill(other)
     publish_now(sample(3))
     wait_until(lambda: effects("exact") == [1, 2, 3])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_that_stood_still_in_a_transaction_until_its_session_was_ended_goes_on_in_another_one() -> None:
+    sessions: list[int] = []
+    stop = threading.Event()
+
+    def body() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            sessions.append(cursor.fetchone()[0])
+            if len(sessions) > 1:
+                stop.set()
+                return
+            cursor.execute("SET idle_in_transaction_session_timeout = '50ms'")
+            others = connections.create_connection("default")
+            wait_until(lambda: not is_there(others, sessions[0]), what="the end of the session")
+            others.close()
+            cursor.execute("SELECT 1")
+
+    in_threads(lambda: keep_connected("test", body, stop), 1)
+
+    assert len(set(sessions)) == 2
+
+
+def is_there(others: BaseDatabaseWrapper, session: int) -> bool:
+    with others.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", [session])
+        return bool(cursor.fetchone()[0])
 
 
 def test_a_relay_stopped_for_longer_than_its_lease_is_replaced_and_fenced(processes: Processes) -> None:
