@@ -66,7 +66,7 @@ def create(*, notification_id: int, lane: int, first: int, last: int, cause: Mes
         "kids_max_maturity": KIDS_MAX_MATURITY,
     }
     with connection.cursor() as cursor:
-        # (Before version 18 PostgreSQL takes joins that are switched off for so dear that it would compile the statement.)
+        # (To PostgreSQL before 18 joins that are switched off look so dear that it would compile the statement.)
         cursor.execute(f"SET LOCAL work_mem = '{SHARD_MEMORY}'; SET LOCAL jit = off")
         cursor.execute(sql.load("lock_capped"), {"first": first, "last": last})
         cursor.execute(_THERE_ALREADY, bound)
