@@ -3,6 +3,7 @@
 The key's row is inserted in the same transaction as the write's effects. A second request with the key waits at the
 unique index until the first has committed or rolled back, so it either finds the answer or starts afresh. A crash in
 between rolls the key back with everything else, and so does a refusal: it changed nothing and may be tried again.
+Answers are kept sealed, as some of them hold a secret that is told once.
 
 Source: draft-ietf-httpapi-idempotency-key-header.
 """
@@ -11,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -19,16 +20,19 @@ from ninja import Status
 from pydantic import BaseModel
 
 from .models import IdempotencyKey, User
-from .problems import IdempotencyKeyReused, InvalidIdempotencyKey
+from .problems import IdempotencyKeyReused, InvalidIdempotencyKey, LostAnswer
+from .sealing import seal, unseal
 
 MAX_KEY_LENGTH = 128
-Operation = Callable[..., Status[Any]]
+# A schema or nothing: what else ninja could answer with cannot be kept.
+Answer = TypeVar("Answer", bound=BaseModel | None)
 
 
-def idempotent(operation: Operation) -> Operation:
-    """Make a ninja operation, which must return `Status(code, schema)`, honour `Idempotency-Key`.
+def idempotent(operation: Callable[..., Status[Answer]]) -> Callable[..., Status[Any]]:
+    """Make a ninja operation honour `Idempotency-Key`.
 
-    Raises `InvalidIdempotencyKey`, and `IdempotencyKeyReused` when the key came with another request before.
+    Raises `InvalidIdempotencyKey`, `IdempotencyKeyReused` when the key came with another request before, and
+    `LostAnswer` where the first answer can be opened no more.
     """
 
     @wraps(operation)
@@ -43,7 +47,7 @@ def idempotent(operation: Operation) -> Operation:
             if not _claim(user.pk, key, digest):
                 return _first_answer(user.pk, key, digest)
             answer = _plain(operation(request, *args, **kwargs))
-            _mine(user.pk, key).update(status=answer.status_code, body=answer.value)
+            _mine(user.pk, key).update(status=answer.status_code, body=_kept(answer.value))
             return answer
 
     return once
@@ -64,17 +68,29 @@ def _first_answer(user_id: int, key: str, digest: str) -> Status[Any]:
     stored = _mine(user_id, key).get()
     if stored.request_digest != digest:
         raise IdempotencyKeyReused
-    return Status(cast("int", stored.status), stored.body)
+    return Status(cast("int", stored.status), _opened(stored.body))
 
 
 def _mine(user_id: int, key: str) -> Any:
     return IdempotencyKey.objects.filter(user_id=user_id, key=key)
 
 
-def _plain(answer: Status[Any]) -> Status[Any]:
+def _plain(answer: Status[Answer]) -> Status[Any]:
     """The answer as JSON types, so that the first caller gets what a repeat will get."""
-    value = answer.value
-    return Status(answer.status_code, value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
+    return Status(answer.status_code, None if answer.value is None else answer.value.model_dump(mode="json"))
+
+
+def _kept(value: Any) -> str | None:
+    return None if value is None else seal(json.dumps(value))
+
+
+def _opened(kept: Any) -> Any:
+    if not isinstance(kept, str):
+        return kept  # nothing, or from before answers were sealed
+    opened = unseal(kept)
+    if not opened:
+        raise LostAnswer
+    return json.loads(opened)
 
 
 def _digest(request: HttpRequest) -> str:

@@ -106,6 +106,14 @@ class InvalidIdempotencyKey(Problem):
     title = "The Idempotency-Key must have 1 to 128 characters"
 
 
+class LostAnswer(Problem):
+    """The write was done when `Idempotency-Key` first came; its answer was sealed under a key that is gone."""
+
+    status = 409
+    slug = "lost-answer"
+    title = "This was done before, but its answer cannot be read any more"
+
+
 class IdempotencyKeyReused(Problem):
     """`Idempotency-Key` was sent before with another request."""
 

@@ -29,7 +29,6 @@ from .api_schemas import (
 )
 from .errors import InvalidKinds, InvalidMute, InvalidTopic, NotFollowed, TooManyTopics
 from .models import Subscription
-from .queries import ReadNews
 
 router = Router(tags=["Notifications"], auth=personal_auth)
 REFUSALS = {**NOT_YOURS, 422: ProblemDetail}
@@ -123,30 +122,31 @@ def read_why(request: HttpRequest, notification_id: Annotated[int, Path(ge=1)]) 
 
 @router.post("/inbox/read", response={200: ReadOut, **REFUSALS}, summary="Mark as read")
 @idempotent
-def mark_read(request: HttpRequest, body: ReadIn) -> Status[ReadNews]:
+def mark_read(request: HttpRequest, body: ReadIn) -> Status[ReadOut]:
     """Mark notifications by their ids, or all up to `positions`, as read. Your open tabs and devices follow."""
-    return Status(200, read_commands.mark_read(viewer_id=_viewer_id(request), ids=body.ids, positions=body.positions))
+    news = read_commands.mark_read(viewer_id=_viewer_id(request), ids=body.ids, positions=body.positions)
+    return Status(200, ReadOut.from_orm(news))
 
 
 @router.post("/inbox/unread", response={200: ReadOut, **REFUSALS}, summary="Mark as unread")
 @idempotent
-def mark_unread(request: HttpRequest, body: IdsIn) -> Status[ReadNews]:
+def mark_unread(request: HttpRequest, body: IdsIn) -> Status[ReadOut]:
     """Mark notifications as unread, whatever you have read."""
-    return Status(200, read_commands.mark_unread(viewer_id=_viewer_id(request), ids=body.ids))
+    return Status(200, ReadOut.from_orm(read_commands.mark_unread(viewer_id=_viewer_id(request), ids=body.ids)))
 
 
 @router.post("/inbox/dismiss", response={200: ReadOut, **REFUSALS}, summary="Dismiss")
 @idempotent
-def dismiss(request: HttpRequest, body: IdsIn) -> Status[ReadNews]:
+def dismiss(request: HttpRequest, body: IdsIn) -> Status[ReadOut]:
     """Take notifications out of your inbox. One that changes after that is there again, unread."""
-    return Status(200, read_commands.dismiss(viewer_id=_viewer_id(request), ids=body.ids))
+    return Status(200, ReadOut.from_orm(read_commands.dismiss(viewer_id=_viewer_id(request), ids=body.ids)))
 
 
 @router.post("/inbox/restore", response={200: ReadOut, **REFUSALS}, summary="Take a dismissal back")
 @idempotent
-def restore(request: HttpRequest, body: IdsIn) -> Status[ReadNews]:
+def restore(request: HttpRequest, body: IdsIn) -> Status[ReadOut]:
     """Have dismissed notifications in your inbox again, read or unread as they were."""
-    return Status(200, read_commands.restore(viewer_id=_viewer_id(request), ids=body.ids))
+    return Status(200, ReadOut.from_orm(read_commands.restore(viewer_id=_viewer_id(request), ids=body.ids)))
 
 
 def _muted(request: HttpRequest, topic: str, until: datetime | None) -> Subscription:

@@ -13,7 +13,6 @@ from accounts.models import User
 
 from . import endpoints, queries
 from .addresses import MAX_URL
-from .models import Endpoint
 from .web_push.keys import public_key
 
 router = Router(tags=["Channels"], auth=personal_auth)
@@ -30,10 +29,6 @@ class EndpointOut(Schema):
     on: bool
     disabled_at: datetime | None
     disabled_reason: str
-
-    @staticmethod
-    def resolve_on(endpoint: Endpoint) -> bool:
-        return endpoint.disabled_at is None
 
 
 class WebhookOut(EndpointOut):
@@ -86,14 +81,14 @@ def list_channels(request: HttpRequest) -> ChannelsOut:
 
 @router.put("/channels/mail", response={200: EndpointOut, **REFUSALS}, summary="Mail on or off")
 @idempotent
-def put_mail(request: HttpRequest, body: SwitchIn) -> Status[Endpoint]:
+def put_mail(request: HttpRequest, body: SwitchIn) -> Status[EndpointOut]:
     """Mail goes to your account's address."""
-    return Status(200, endpoints.set_mail(viewer_id=_viewer_id(request), on=body.on))
+    return Status(200, EndpointOut.from_orm(endpoints.set_mail(viewer_id=_viewer_id(request), on=body.on)))
 
 
 @router.post("/channels/browsers", response={201: EndpointOut, **REFUSALS}, summary="Add a browser")
 @idempotent
-def post_browser(request: HttpRequest, body: BrowserIn) -> Status[Endpoint]:
+def post_browser(request: HttpRequest, body: BrowserIn) -> Status[EndpointOut]:
     """Push to a browser that subscribed with our key. The same again replaces its keys."""
     added = endpoints.add_browser(
         viewer_id=_viewer_id(request),
@@ -102,30 +97,33 @@ def post_browser(request: HttpRequest, body: BrowserIn) -> Status[Endpoint]:
         push_auth=body.keys.auth,
         label=body.label,
     )
-    return Status(201, added)
+    return Status(201, EndpointOut.from_orm(added))
 
 
 @router.post("/channels/webhooks", response={201: WebhookOut, **REFUSALS}, summary="Add a webhook")
 @idempotent
-def post_webhook(request: HttpRequest, body: WebhookIn) -> Status[Endpoint]:
+def post_webhook(request: HttpRequest, body: WebhookIn) -> Status[WebhookOut]:
     """Post each notification to a public address, signed with the secret that you get here."""
-    return Status(201, endpoints.add_webhook(viewer_id=_viewer_id(request), address=body.url, label=body.label))
+    added = endpoints.add_webhook(viewer_id=_viewer_id(request), address=body.url, label=body.label)
+    return Status(201, WebhookOut.from_orm(added))
 
 
 @router.post(
     "/channels/webhooks/{endpoint_id}/rotate", response={200: WebhookOut, **REFUSALS}, summary="Replace a secret"
 )
 @idempotent
-def rotate_secret(request: HttpRequest, endpoint_id: int) -> Status[Endpoint]:
+def rotate_secret(request: HttpRequest, endpoint_id: int) -> Status[WebhookOut]:
     """A new secret. For a day everything is signed with both."""
-    return Status(200, endpoints.rotate_secret(viewer_id=_viewer_id(request), endpoint_id=endpoint_id))
+    rotated = endpoints.rotate_secret(viewer_id=_viewer_id(request), endpoint_id=endpoint_id)
+    return Status(200, WebhookOut.from_orm(rotated))
 
 
 @router.put("/channels/{endpoint_id}", response={200: EndpointOut, **REFUSALS}, summary="Switch on or off")
 @idempotent
-def put_endpoint(request: HttpRequest, endpoint_id: int, body: SwitchIn) -> Status[Endpoint]:
+def put_endpoint(request: HttpRequest, endpoint_id: int, body: SwitchIn) -> Status[EndpointOut]:
     """Also what we switched off can be switched on again."""
-    return Status(200, endpoints.switch(viewer_id=_viewer_id(request), endpoint_id=endpoint_id, on=body.on))
+    switched = endpoints.switch(viewer_id=_viewer_id(request), endpoint_id=endpoint_id, on=body.on)
+    return Status(200, EndpointOut.from_orm(switched))
 
 
 @router.delete(

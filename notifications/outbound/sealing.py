@@ -1,22 +1,19 @@
-"""Secrets of endpoints at rest: sealed with a key made of `SECRET_KEY`, so that a copy of the database signs nothing.
+"""Secrets of endpoints at rest: sealed, so that a copy of the database signs nothing.
 
-A sealed text begins with the mark of its key. What was sealed under one of `SECRET_KEY_FALLBACKS` can still be opened,
-and `reseal`, a part of `manage.py prepare`, brings it under the present key; then the fallback can go.
+`reseal`, a part of `manage.py prepare`, brings what was sealed under one of `SECRET_KEY_FALLBACKS` under the present
+key; then the fallback can go.
 """
 
-import base64
-import hashlib
 from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
 from django.db import connection, models
+
+from accounts import sealing
+from accounts.sealing import present_mark, seal
 
 from .webhook.signing import PREFIX
 
-_SALT = b"notifications.outbound.sealing"
-MARK = 8  # characters
 BATCH = 1000
 
 _FIND = """
@@ -31,28 +28,10 @@ _RESEAL = """
 """
 
 
-def seal(text: str) -> str:
-    """`text` for the database; nothing stays nothing."""
-    if not text:
-        return ""
-    mark, fernet = _key(settings.SECRET_KEY)
-    return f"{mark}:{fernet.encrypt(text.encode()).decode()}"
-
-
 @lru_cache(maxsize=4096)
 def unseal(sealed: str) -> str:
     """What was sealed; empty where no key that we have opens it. What was kept before there were seals is plain."""
-    if sealed.startswith(PREFIX):
-        return sealed
-    mark, _, token = sealed.partition(":")
-    for secret_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        known, fernet = _key(secret_key)
-        if mark == known:
-            try:
-                return fernet.decrypt(token).decode()
-            except InvalidToken:
-                return ""
-    return ""
+    return sealed if sealed.startswith(PREFIX) else sealing.unseal(sealed)
 
 
 class SealedField(models.CharField):  # type: ignore[type-arg] # Django's own field takes none at run time
@@ -76,7 +55,7 @@ def reseal() -> int:
 
 
 def _reseal(column: str) -> int:
-    mark, _ = _key(settings.SECRET_KEY)
+    mark = present_mark()
     count, last = 0, 0
     while rows := _sealed_otherwise(column, mark, after=last):
         opened = [(pk, text, unseal(text)) for pk, text in rows]
@@ -94,10 +73,3 @@ def _sealed_otherwise(column: str, mark: str, *, after: int) -> list[tuple[int, 
         cursor.execute(_FIND.format(column=column), {"mark": f"{mark}:%", "after": after, "limit": BATCH})
         rows: list[tuple[int, str]] = cursor.fetchall()
     return rows
-
-
-@lru_cache(maxsize=16)
-def _key(secret_key: str) -> tuple[str, Fernet]:
-    """(mark, key) that a secret key makes."""
-    raw = hashlib.blake2b(secret_key.encode(), key=_SALT, digest_size=32).digest()
-    return hashlib.sha256(raw).hexdigest()[:MARK], Fernet(base64.urlsafe_b64encode(raw))

@@ -45,7 +45,7 @@ def send_test(*, viewer_id: int, endpoint_id: int) -> Delivery:
     endpoint = Endpoint.objects.filter(viewer_id=viewer_id, pk=endpoint_id).first()
     if endpoint is None:
         raise UnknownEndpoint
-    if endpoint.disabled_at is not None:
+    if not endpoint.on:
         raise EndpointIsOff
     now = database_now()
     recent = Notification.objects.filter(

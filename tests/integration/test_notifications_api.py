@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from accounts.commands import create_api_token
-from accounts.models import User
+from accounts.models import IdempotencyKey, User
 from notifications import commands
 from notifications.commands import subscribe
+from notifications.outbound.models import Endpoint
+from tests.support.outbound_sinks import Browser
 
 from .notifications_support import MOVIES, a_viewer, given, post
 
@@ -129,3 +132,59 @@ def test_nonsense_is_refused_with_a_problem(body: dict[str, Any]) -> None:
 
 def test_without_signing_in_there_is_no_inbox() -> None:
     assert Client().get("/api/v1/inbox").status_code == 401
+
+
+BROWSER = Browser()
+WRITES: dict[str, tuple[str, dict[str, Any]]] = {
+    "channels/mail": ("put", {"on": True}),
+    "channels/browsers": (
+        "post",
+        {"endpoint": "https://push.example/me", "keys": {"p256dh": BROWSER.push_key, "auth": BROWSER.push_auth}},
+    ),
+    "channels/webhooks": ("post", {"url": "https://hooks.example/hear"}),
+    "preferences": ("put", {}),
+    f"subscriptions/{MOVIES}": ("put", {"kinds": ["episode"]}),
+    f"subscriptions/{MOVIES}/mute": ("put", {"until": "2099-01-01T00:00:00Z"}),
+    "inbox/read": ("post", {"ids": [1]}),
+    "inbox/unread": ("post", {"ids": [1]}),
+    "inbox/dismiss": ("post", {"ids": [1]}),
+    "inbox/restore": ("post", {"ids": [1]}),
+}
+
+
+@pytest.mark.parametrize("path", WRITES)
+def test_each_write_of_a_viewers_gets_its_first_answer_again(path: str) -> None:
+    api, (method, body) = caller(a_viewer()), WRITES[path]
+    subscribe(viewer_id=User.objects.get().pk, topic=MOVIES)
+    if path == "preferences":
+        body = api.get("/api/v1/preferences").json()
+
+    def send(key: str | None) -> Any:
+        headers = {"Idempotency-Key": key} if key else {}
+        return getattr(api, method)(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
+
+    first, repeat, without = send("one"), send("one"), send(None)
+
+    assert first.status_code in {200, 201}
+    assert (repeat.status_code, repeat.json()) == (first.status_code, first.json())
+    assert (without.status_code, without.json().keys()) == (first.status_code, first.json().keys())
+
+
+def test_a_secret_that_was_told_once_is_told_again_to_a_repeat_and_kept_under_a_seal(settings: LazySettings) -> None:
+    api = caller(a_viewer())
+    hook = {"url": "https://hooks.example/hear"}
+
+    def add() -> Any:
+        headers = {"Idempotency-Key": "one"}
+        return api.post("/api/v1/channels/webhooks", hook, content_type="application/json", headers=headers)
+
+    first = add()
+    assert add().json() == first.json()
+    assert first.json()["secret"] not in str(IdempotencyKey.objects.get().body)
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another one", [settings.SECRET_KEY]
+    assert add().json() == first.json()
+    settings.SECRET_KEY_FALLBACKS = []
+    lost = add()
+    assert (lost.status_code, lost.json()["type"]) == (409, "/problems/lost-answer")
+    assert Endpoint.objects.count() == 1
