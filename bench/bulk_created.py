@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import ClassVar
 
-from django.db import models
+from django.db import connection, models, transaction
 
 from notifications.outbound.models import Channel, Delivery
 
@@ -48,7 +48,9 @@ def rows_per_second() -> float:
     gc.disable()  # it would look through all of them again and again, and find nothing
     try:
         started = time.perf_counter()
-        BareDelivery.objects.bulk_create(rows, batch_size=BATCH)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")  # ours does not wait for the disk either
+            BareDelivery.objects.bulk_create(rows, batch_size=BATCH)
         return ROWS / (time.perf_counter() - started)
     finally:
         gc.enable()

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from . import clock, dead_letters, logical_clock, trace, wake
 from .backoff import delay_after
@@ -60,6 +59,8 @@ _ADD = """
     RETURNING id, queue
 """
 # A wake-up is for its item if that was tried before, and else for whichever item of the queue has its turn.
+# Neither this commit nor that of the end waits for the disk. A crash of the server forgets the latest of all commits,
+# in their order: an item that is still done afterwards has all of its handler's work, and any other runs again.
 _CLAIM = """
     WITH named AS (
         SELECT id, queue FROM broker_workitem WHERE id = %(item)s
@@ -80,7 +81,14 @@ _CLAIM = """
     FROM unnest(%(names)s::text[], %(seconds)s::float8[]) AS queue (name, seconds)
     WHERE item.id = coalesce((SELECT id FROM again), (SELECT id FROM first)) AND item.queue = queue.name
         AND NOT EXISTS (SELECT FROM broker_pausedqueue AS paused WHERE paused.queue = item.queue)
-    RETURNING item.id, item.queue, item.attempts, item.position, item.body
+    RETURNING
+        item.id, item.queue, item.attempts, item.position, item.body, set_config('synchronous_commit', 'off', true)
+"""
+_FINISH = """
+    UPDATE broker_workitem
+    SET state = %(state)s, finished_at = now(), lease_token = NULL, lease_expires_at = NULL, last_error = %(error)s
+    WHERE id = %(item)s AND lease_token = %(token)s
+    RETURNING set_config('synchronous_commit', 'off', true)
 """
 _RETRY = """
     UPDATE broker_workitem
@@ -165,7 +173,7 @@ def _claim(item_id: int) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    claimed_id, name, attempts, position, body = row
+    claimed_id, name, attempts, position, body, _ = row
     return Claim(
         item_id=claimed_id, token=token, queue=queues[name], attempts=attempts, position=position, body=json.loads(body)
     )
@@ -186,12 +194,13 @@ def _attempt(claim: Claim, message: Message) -> None:
 
 def _finish(claim: Claim, state: WorkItem.State, *, error: str = "") -> bool:
     """End the item, unless its lease went to somebody else meanwhile; returns whether it did."""
-    ended = WorkItem.objects.filter(pk=claim.item_id, lease_token=claim.token).update(
-        state=state, finished_at=Now(), lease_token=None, lease_expires_at=None, last_error=error
-    )
-    if not ended:
+    values: dict[str, Any] = {"item": claim.item_id, "token": claim.token, "state": state, "error": error}
+    with connection.cursor() as cursor:
+        cursor.execute(_FINISH, values)
+        is_mine = bool(cursor.rowcount)
+    if not is_mine:
         logger.warning("work_item_fenced", item_id=claim.item_id, queue=claim.queue.name)
-    return bool(ended)
+    return is_mine
 
 
 def _retry(claim: Claim, error: Exception) -> None:

@@ -1,7 +1,5 @@
 """What is kept of how far notifications came: a row a stage, never a row a viewer."""
 
-from typing import ClassVar
-
 from django.db import models
 
 
@@ -30,8 +28,6 @@ class Reach(models.Model):
 
 class PastDeliveries(models.Model):
     """Deliveries of a notification that ended so long ago that their rows were pruned: how many, by how they ended."""
-
-    KEY: ClassVar = ("notification_id", "channel", "state")
 
     pk = models.CompositePrimaryKey("notification_id", "channel", "state")
     notification_id = models.BigIntegerField()

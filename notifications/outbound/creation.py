@@ -66,8 +66,11 @@ def create(*, notification_id: int, lane: int, first: int, last: int, cause: Mes
         "kids_max_maturity": KIDS_MAX_MATURITY,
     }
     with connection.cursor() as cursor:
-        # (To PostgreSQL before 18 joins that are switched off look so dear that it would compile the statement.)
-        cursor.execute(f"SET LOCAL work_mem = '{SHARD_MEMORY}'; SET LOCAL jit = off")
+        # What a crash of the server forgets is made again, as the end of the work item is forgotten with it. (To
+        # PostgreSQL before 18 joins that are switched off look so dear that it would compile the statement.)
+        cursor.execute(
+            f"SET LOCAL work_mem = '{SHARD_MEMORY}'; SET LOCAL jit = off; SET LOCAL synchronous_commit = off"
+        )
         cursor.execute(sql.load("lock_capped"), {"first": first, "last": last})
         cursor.execute(_THERE_ALREADY, bound)
         # Where none is there yet, PostgreSQL need not look for each: that saves a fifth.

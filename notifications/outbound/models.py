@@ -1,7 +1,6 @@
 """Where viewers want to be told, and what is on its way to them."""
 
 from datetime import time
-from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -56,6 +55,11 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return f"{self.get_channel_display()} {self.label or self.address}".strip()
 
+    @property
+    def on(self) -> bool:
+        """Whether what is for it is sent there."""
+        return self.disabled_at is None
+
 
 class Delivery(models.Model):
     """One notification to one viewer on one outbound channel, at one endpoint.
@@ -81,9 +85,8 @@ class Delivery(models.Model):
         CANCELLED = "cancelled"
         SUPPRESSED = "suppressed"
 
-    KEY: ClassVar = ("notification_id", "viewer_id", "channel", "endpoint_id")
-
-    pk = models.CompositePrimaryKey("notification_id", "viewer_id", "channel", "endpoint_id")
+    # (An endpoint has one channel, so that is no part of the key: each part is paid for with every delivery made.)
+    pk = models.CompositePrimaryKey("notification_id", "viewer_id", "endpoint_id")
     notification_id = models.BigIntegerField()
     viewer_id = models.BigIntegerField()
     channel = models.CharField(max_length=16, choices=Channel)

@@ -8,7 +8,7 @@ from broker.messages import Message
 from notifications.crowds import let_pass
 from notifications.events import NotificationPosted
 
-from . import creation, endings
+from . import creation, endings, queries
 from .events import DeliveriesWanted, EndpointSwitchedOff
 
 # Opened before a worker forks, so that its children share it: they lock it against each other, and a killed one's
@@ -57,7 +57,13 @@ def send_deliveries(_message: Message) -> None:
 
 
 def drain_alone() -> int:
-    """Send what is due, unless another process of this worker is at it; how many attempts were settled."""
+    """Send what is due, unless another process of this worker is at it; how many attempts were settled.
+
+    A sender makes a connection and an event loop of its own. Where nothing is due, as while all hosts are waited for, a
+    look by this process's connection is all it costs.
+    """
+    if not queries.is_anything_due():
+        return 0
     try:
         fcntl.lockf(_sending, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -34,4 +34,4 @@ WHERE n.id = %(notification)s
 AND NOT n.recalled
 AND (n.expires_at IS NULL OR n.expires_at > now())
 AND /* takes(e, n, pref) */
-ORDER BY e.viewer_id, e.channel, e.id  -- in the order of the index, which is then filled from left to right
+ORDER BY e.viewer_id, e.id  -- in the order of the index, which is then filled from left to right

@@ -17,6 +17,8 @@ from .privileges import give_to_server_user, server_command
 from .server import EmbeddedServer, ServerDidNotStart
 
 USER = "ott"
+# (The log's buffers hold what two shards of deliveries write, so that it is written while others are made.)
+SETTINGS = {"max_connections": "200", "shared_buffers": "256MB", "wal_buffers": "32MB"}
 
 
 def _program(name: str) -> str:
@@ -70,7 +72,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
         super().__init__(folder)
-        self._settings = {"max_connections": "200", "shared_buffers": "256MB", **(settings or {})}
+        self._settings = {**SETTINGS, **(settings or {})}
 
     @property
     def url(self) -> str:

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -18,6 +18,7 @@ from tests.support.videos import make_video
 
 LOCK = 20_260_101
 RETURNING = 20  # clients
+KILLS = 3
 
 
 @pytest.fixture
@@ -49,6 +50,12 @@ def wait_until_held(connection: psycopg.Connection[Any]) -> None:
     """Until some transaction waits for the test's lock."""
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
     eventually(lambda: connection.execute(waiting, [LOCK]).fetchone()[0], what="a process held at its step")  # type: ignore[index]
+
+
+def wait_until(system: System, counted: LiteralString, counts: tuple[int, int]) -> None:
+    """Until a query says `counts`."""
+    with system.database() as connection:
+        eventually(lambda: connection.execute(counted).fetchone() == counts, what=f"{counts} of: {counted}")
 
 
 def forget_the_dead(connection: psycopg.Connection[Any]) -> None:
@@ -147,6 +154,22 @@ def test_postgresql_killed_while_clients_resume_delays_them_and_loses_nothing(
 
         for client in clients:
             assert_exactly_once(system, client, token, headlines)
+
+
+def test_postgresql_killed_right_after_deliveries_were_made_has_each_of_them_once(system: System) -> None:
+    endpoint = system.call("PUT", "/channels/mail", system.viewer(), {"on": True}).body["id"]
+    counted = "SELECT count(*), count(DISTINCT {}) FROM {}"
+    made = counted.format("notification_id", f"notifications_delivery WHERE endpoint_id = {endpoint}")
+    left = counted.format("id", "broker_workitem WHERE queue = 'create_deliveries' AND state <> 'done'")
+    for number in range(1, KILLS + 1):
+        system.announce(f"Premiere {number}")
+        wait_until(system, made, (number, number))
+        # None of these commits waits for the disk, so the last of them may be forgotten now
+        system.stack.kill_postgres()
+        system.stack.start_postgres()
+        wait_until(system, left, (0, 0))
+        with system.database() as connection:
+            assert connection.execute(made).fetchone() == (number, number)
 
 
 def test_valkey_killed_and_emptied_delays_and_loses_nothing(system: System, viewer: tuple[str, LiveClient]) -> None:

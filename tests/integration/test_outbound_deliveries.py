@@ -23,6 +23,8 @@ from notifications.outbound import claims, creation, endpoints, housekeeping, se
 from notifications.outbound.models import Circuit, Delivery, Endpoint, Lane
 from notifications.outbound.outcomes import SENT, Outcome
 from notifications.outbound.parcels import DeliveryKey
+from notifications.outbound.queries import is_anything_due
+from notifications.outbound.tasks import drain_alone
 from notifications.outbound.webhook.channel import WebhookChannel
 from tests.support.live_client import eventually
 from tests.support.outbound_sinks import WebSink
@@ -78,14 +80,14 @@ def test_a_shard_is_made_for_just_those_whom_the_rule_for_one_would_tell(
     notification = post("Low Tide", *topics_for(users[0]), maturity=16)
     make(notification, viewers=(users[0].pk, users[-1].pk + 1) if are_many else (0, creation.END))
     told = {row.endpoint_id for row in Delivery.objects.all()}
-    keys = [(notification.pk, row.viewer_id, row.channel, row.pk) for row in Endpoint.objects.all()]
-    put_off = [Delivery(pk=key, lane=Lane.RELEASE) for key in keys]
+    keys = [DeliveryKey(notification.pk, row.viewer_id, row.channel, row.pk) for row in Endpoint.objects.all()]
+    put_off = [Delivery(**key._asdict(), lane=Lane.RELEASE) for key in keys]
     Delivery.objects.bulk_create(put_off, ignore_conflicts=True)
     Delivery.objects.update(waits=True)
-    stale = {key.endpoint_id for key in claims._stale([DeliveryKey(*key) for key in keys])}
+    stale = {key.endpoint_id for key in claims._stale(keys)}
 
     assert told
-    assert told == {endpoint for *_, endpoint in keys} - stale
+    assert told == {key.endpoint_id for key in keys} - stale
 
 
 @pytest.mark.parametrize(("width", "how"), [(10, creation._READ_ALL_VIEWERS), (11, creation._LOOK_UP_EACH_FOLLOWER)])
@@ -98,6 +100,25 @@ def test_all_viewers_of_a_shard_are_read_where_every_tenth_follows(sink: WebSink
         assert make(notification, viewers=(user.pk, user.pk + width)) == 1
 
     assert [query["sql"] for query in asked if "enable_nestloop" in query["sql"]] == [how]
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_sender_is_begun_where_there_is_something_that_it_would_claim(lane: Lane, sink: WebSink) -> None:
+    hook(sink)
+    make(post("Low Tide"))
+    later = datetime.now(UTC) + timedelta(minutes=1)
+
+    for state, due, is_due in (
+        (Delivery.State.OPEN, Now(), True),
+        (Delivery.State.OPEN, later, False),
+        (Delivery.State.SENT, Now(), False),
+    ):
+        Delivery.objects.update(lane=lane, state=state, next_attempt_at=due)
+        assert is_anything_due() is is_due
+
+    assert drain_alone() == 0
+    Delivery.objects.update(state=Delivery.State.OPEN)
+    assert drain_alone() == 1
 
 
 def test_of_two_that_make_the_same_at_once_one_fails_and_finds_all_there_when_it_is_tried_again(sink: WebSink) -> None:
