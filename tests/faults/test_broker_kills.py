@@ -100,7 +100,8 @@ def test_a_message_that_kills_its_broker_each_time_becomes_a_dead_letter_and_the
     letter = DeadLetter.objects.get()
     assert (letter.message_id, letter.origin, letter.attempts) == (deadly.id, "group:exact", 3)
     assert len(brokers) == tries("exact", deadly) + 1 == 5  # the first death is not counted: nobody knew what of
-    assert list(dict.fromkeys(effects("atleast"))) == [1, 2, 3]
+    # (The other group goes its own way, and may be at the last one still.)
+    wait_until(lambda: list(dict.fromkeys(effects("atleast"))) == [1, 2, 3])
 
 
 def test_a_broker_stopped_inside_a_handler_for_longer_than_its_lease_is_fenced(processes: Processes) -> None:
