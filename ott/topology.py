@@ -65,7 +65,7 @@ topology = Topology(
         WorkQueue(
             name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="outbound-urgent"
         ),
-        WorkQueue(name="measure_audience", handler="notifications.insight.audience.measure_audience", lane="bulk"),
+        WorkQueue(name="measure_audience", handler="notifications.insight.audience.measure_audience", lane="figures"),
         WorkQueue(name="tell_member", handler="notifications.personal.on_membership_ending"),
         WorkQueue(name="brief_operators", handler="notifications.announcements.handlers.brief_operators"),
         WorkQueue(name="tell_viewer", handler="notifications.outbound.tasks.tell_viewer"),

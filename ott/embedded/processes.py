@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     ),
     "broker": (sys.executable, "manage.py", "run_broker"),
     "worker": (*_WORKER, "--hostname=worker@%h", "--queues=urgent,default", "--concurrency=2"),
-    "worker-bulk": (*_WORKER, "--hostname=bulk@%h", "--queues=bulk", "--concurrency=2"),
+    "worker-bulk": (*_WORKER, "--hostname=bulk@%h", "--queues=bulk,figures", "--concurrency=2"),
     "worker-media": (*_WORKER, "--hostname=media@%h", "--queues=media", "--concurrency=1"),
     # So has sending: a provider that is slow delays nobody else. What sends is loaded before the worker forks, once for
     # all its children.

@@ -271,6 +271,7 @@ def test_brokers_killed_at_random_keep_order_and_lose_and_double_nothing(process
 
     # Then every group saw every key's messages in order, and exactly once where it says so
     wait_until(lambda: len(effects("exact")) >= 160 and WorkItem.objects.count() >= 160, seconds=30)
+    wait_until(lambda: all(40 in effects("atleast", key) for key in keys), seconds=30)
     for key in keys:
         assert effects("exact", key) == list(range(1, 41))
         assert list(dict.fromkeys(effects("atleast", key))) == list(range(1, 41))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from accounts.models import User
 from broker import housekeeping, queues, wake, work
 from broker.messages import from_body
 from broker.models import OperatorAction, PausedQueue, WorkItem, WorkTurn
+from ott.celery_transports import LANES
 from ott.embedded.processes import COMMANDS
 from ott.topology import topology as real_topology
 from tests.support import broker_app
@@ -195,9 +197,9 @@ def test_every_lane_has_a_worker_and_urgent_ones_share_theirs_with_short_work_al
         if part.startswith("--queues=")
     ]
 
-    assert {queue.lane for queue in real_topology.queues} <= set().union(*lanes)
+    assert {queue.lane for queue in real_topology.queues} <= set().union(*lanes) == set(LANES)
     assert [each for each in lanes if "urgent" in each] == [{"urgent", "default"}]
-    assert [each for each in lanes if "bulk" in each] == [{"bulk"}]
+    assert [each for each in lanes if "bulk" in each] == [{"bulk", "figures"}]
 
 
 def running_queues() -> list[str]:
@@ -226,3 +228,16 @@ def test_a_live_alert_never_waits_behind_bulk(processes: Processes) -> None:
         wait_until(lambda: sorted(effects("jobs")) == list(range(3, 13)))
         assert effects("mailings") == [1]
     wait_until(lambda: len(effects("mailings")) > 1)
+
+
+def test_a_worker_takes_what_is_more_urgent_first_whatever_came_first(processes: Processes) -> None:
+    wake.send(add(*range(20)) + add(*range(20), routing_key="alert"))
+
+    processes.product("worker")
+    wait_until(lambda: len(effects("jobs")) == 20, seconds=40)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT place FROM effect ORDER BY id")
+        places = [place for (place,) in cursor.fetchall()]
+    # (It does two things at a time, so the first job may overtake the last alerts.)
+    assert set(places[:18]) == {"alerts"}

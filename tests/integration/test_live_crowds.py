@@ -123,7 +123,7 @@ def test_a_crowd_that_never_ends_is_waited_for_in_its_beginning_alone_and_the_ne
 
 
 def test_the_queues_of_live_alerts_are_those_whose_handlers_wait_for_no_crowd() -> None:
-    waiting = {queue.name for queue in topology.queues if queue.lane == "bulk"}
+    waiting = {queue.name for queue in topology.queues if queue.lane in {"bulk", "figures"}}
     handlers = {queue.name: queue.handler.rpartition(".")[2] for queue in topology.queues}
 
     assert waiting == {"plan_deliveries", "create_deliveries", "measure_audience"}
