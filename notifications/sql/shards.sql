@@ -1,15 +1,32 @@
--- Where the shards of `size` interests in the topics of a notification begin, and where the last one ends: viewers' ids.
--- (Behind the fence all users are read for the platform's topic alone.)
-WITH followers AS MATERIALIZED (
-    SELECT s.viewer_id
+-- Where the shards of a notification begin, and where the last one ends: viewers' ids. A shard has `size` interests in
+-- each of its topics at most, and more only where one viewer has them. (Nothing is read for that but the index by topic
+-- and viewer, in its order.)
+WITH RECURSIVE ends AS MATERIALIZED (
+    SELECT p.topic_id, lowest.viewer_id AS first, highest.viewer_id + 1 AS last
     FROM (SELECT DISTINCT topic_id FROM notifications_posting WHERE notification_id = %(notification)s) p
-    CROSS JOIN LATERAL (SELECT * FROM /* interests() */ one WHERE one.topic_id = p.topic_id OFFSET 0) s
+    CROSS JOIN LATERAL (
+        SELECT s.viewer_id FROM /* interests() */ s WHERE s.topic_id = p.topic_id ORDER BY s.viewer_id LIMIT 1
+    ) lowest
+    CROSS JOIN LATERAL (
+        SELECT s.viewer_id FROM /* interests() */ s WHERE s.topic_id = p.topic_id ORDER BY s.viewer_id DESC LIMIT 1
+    ) highest
+), bounds AS (
+    SELECT topic_id, first AS viewer_id, TRUE AS is_first FROM ends
+    UNION ALL
+    SELECT bounds.topic_id, next.viewer_id, FALSE
+    FROM bounds
+    CROSS JOIN LATERAL (
+        SELECT s.viewer_id
+        FROM /* interests() */ s
+        WHERE s.topic_id = bounds.topic_id AND s.viewer_id > bounds.viewer_id
+        ORDER BY s.viewer_id
+        OFFSET %(size)s - 1
+        LIMIT 1
+    ) next
 )
-(
-    SELECT viewer_id
-    FROM (SELECT viewer_id, row_number() OVER (ORDER BY viewer_id) AS place FROM followers) numbered
-    WHERE place %% %(size)s = 1
-)
-UNION ALL
-SELECT max(viewer_id) + 1 FROM followers HAVING count(*) > 0
+SELECT min(first) AS viewer_id FROM ends HAVING count(*) > 0
+UNION
+SELECT viewer_id FROM bounds WHERE NOT is_first
+UNION
+SELECT max(last) FROM ends HAVING count(*) > 0
 ORDER BY viewer_id

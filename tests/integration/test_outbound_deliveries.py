@@ -175,6 +175,31 @@ def test_a_large_audience_is_made_in_shards_that_leave_nobody_out(
     assert {message.routing_key for message in wanted} == {"deliveries.wanted.normal"}
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_shards_of_several_topics_leave_nobody_out_and_tell_nobody_twice(
+    sink: WebSink, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(creation, "SHARD", size)
+    users = [follower() for _ in range(6)]
+    for user in users:
+        hook(sink, user=user)
+    for user in users[::2]:
+        subscribe(viewer_id=user.pk, topic="title:low-tide")
+    for _ in range(3):  # more interests of one viewer than fit into a shard
+        unsubscribe(viewer_id=users[1].pk, topic=MOVIES)
+        subscribe(viewer_id=users[1].pk, topic=MOVIES)
+    unsubscribe(viewer_id=users[0].pk, topic=MOVIES)
+    notification = post("Low Tide", MOVIES, "title:low-tide")
+
+    creation.plan(notification_id=notification.pk)
+    wanted = [message.body["data"] for message in OutboxMessage.objects.filter(type="deliveries.wanted").order_by("id")]
+    made = [creation.create(**each) for each in wanted]
+
+    assert [each["first"] for each in wanted[1:]] == [each["last"] for each in wanted[:-1]]
+    assert sum(made) == len(users) == Delivery.objects.values("viewer_id").distinct().count()
+    assert max(made) <= 2 * size
+
+
 def test_a_bug_of_our_own_is_tried_again_and_not_held_against_the_host(
     sink: WebSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
