@@ -48,13 +48,13 @@ def process(*command: str, url: str, **more: str) -> Iterator[subprocess.Popen[b
         child.wait()
 
 
-def wait_until(is_so: Callable[[], bool], *, give_up: float = GIVE_UP_SECONDS) -> None:
-    """Look each `POLL_SECONDS`. Raises `TimeoutError` after `give_up` seconds."""
+def wait_until(is_so: Callable[[], bool], *, give_up: float = GIVE_UP_SECONDS, every: float = POLL_SECONDS) -> None:
+    """Look each so many seconds. Raises `TimeoutError` after `give_up` seconds."""
     deadline = time.monotonic() + give_up
     while not is_so():
         if time.monotonic() > deadline:
             raise TimeoutError("The broker is stuck, or far too slow")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
 
 
 def number(query: str) -> int:
