@@ -201,6 +201,7 @@ def _premieres(crowd: Clients, category: Category) -> Iterator[Sample]:
             raise RuntimeError(f"The clients were shown {shown[0]} instead of {notification.pk}.")
         posted = max(posting.posted_at.timestamp() for posting in notification.postings.all())
         yield Sample(notification.pk, committed, posted - committed, float(shown[1]) - committed)
+    raise RuntimeError(f"{MOST} premieres were not enough.")
 
 
 def _made(notification_id: int) -> float:
@@ -256,6 +257,8 @@ def _bulk_create_beside(to_few: Iterator[Sample], to_many: Iterator[Sample]) -> 
             next(to_few)
         assert process.stdout is not None
         rates = [float(line) for line in process.stdout]
+    if process.returncode or len(rates) != BASELINE_RUNS:
+        raise RuntimeError(f"bulk_create ended with {process.returncode} after {len(rates)} runs.")
     queues.resume(queue=AUDIENCES, actor="bench")
     return median(rates)
 
@@ -296,12 +299,12 @@ def _rows(outcome: Outcome) -> list[Row]:
             for metric, (value, unit) in told.items()
         ),
         _times_as_fast(
-            f"deliveries made meanwhile, beside bulk_create in batches of {BATCH:,} meanwhile",
+            f"deliveries made meanwhile by two workers, beside bulk_create in batches of {BATCH:,} meanwhile",
             outcome.created,
             outcome.baseline,
         ),
         _times_as_fast(
-            f"deliveries made, nothing else going on, {ALONE:,} at a time, in turns with bulk_create",
+            f"deliveries made by two workers, {ALONE:,} at a time, in turns with bulk_create, nothing else going on",
             outcome.created_alone,
             outcome.baseline_alone,
         ),

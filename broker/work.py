@@ -59,8 +59,6 @@ _ADD = """
     RETURNING id, queue
 """
 # A wake-up is for its item if that was tried before, and else for whichever item of the queue has its turn.
-# Neither this commit nor that of the end waits for the disk. A crash of the server forgets the latest of all commits,
-# in their order: an item that is still done afterwards has all of its handler's work, and any other runs again.
 _CLAIM = """
     WITH named AS (
         SELECT id, queue FROM broker_workitem WHERE id = %(item)s
@@ -81,9 +79,10 @@ _CLAIM = """
     FROM unnest(%(names)s::text[], %(seconds)s::float8[]) AS queue (name, seconds)
     WHERE item.id = coalesce((SELECT id FROM again), (SELECT id FROM first)) AND item.queue = queue.name
         AND NOT EXISTS (SELECT FROM broker_pausedqueue AS paused WHERE paused.queue = item.queue)
-    RETURNING
-        item.id, item.queue, item.attempts, item.position, item.body, set_config('synchronous_commit', 'off', true)
+    RETURNING item.id, item.queue, item.attempts, item.position, item.body
 """
+# This commit does not wait for the disk. A crash of the server forgets the latest of all commits, in their order: an
+# item that is still done afterwards has all of its handler's work, and any other runs again.
 _FINISH = """
     UPDATE broker_workitem
     SET state = %(state)s, finished_at = now(), lease_token = NULL, lease_expires_at = NULL, last_error = %(error)s
@@ -173,7 +172,7 @@ def _claim(item_id: int) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    claimed_id, name, attempts, position, body, _ = row
+    claimed_id, name, attempts, position, body = row
     return Claim(
         item_id=claimed_id, token=token, queue=queues[name], attempts=attempts, position=position, body=json.loads(body)
     )

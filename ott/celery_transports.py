@@ -5,22 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from kombu.utils.scheduling import priority_cycle
-
-# Of the lanes that a worker has, one comes before the next. (RabbitMQ and SQS know no such order, and take turns.)
-LANES = ("urgent", "default", "media", "outbound-urgent", "outbound", "bulk", "figures")
 HOUR = 3600
 # Whoever sends a wake-up gives up soon, since the beat sends it again; kombu would try for ever.
 _IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
-
-
-class LanesInOrder(priority_cycle):  # type: ignore[type-arg] # generic in the stubs alone
-    """In which order kombu asks Redis for a worker's lanes: its own `priority` is that of a set, which is any."""
-
-    def consume(self, n: int) -> list[str]:  # type: ignore[override] # kombu goes over it more than once
-        """The names of `n` lanes, the most urgent first; those that are not ours come last."""
-        places = {lane: place for place, lane in enumerate(LANES)}
-        return sorted((self.items or [])[:n], key=lambda lane: places.get(lane, len(places)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +28,7 @@ _REDIS = Transport(
         **_IMPATIENT,
         "visibility_timeout": 24 * HOUR,
         "socket_keepalive": True,
-        "queue_order_strategy": f"{__name__}:{LanesInOrder.__name__}",
+        "queue_order_strategy": "priority",  # a worker asks for its lanes in the order in which it was given them
     },
 )
 _RABBITMQ = Transport(name="RabbitMQ", options=_IMPATIENT)

@@ -164,7 +164,7 @@ CELERY_BEAT_SCHEDULE = {
     "send-due-deliveries": {
         "task": "notifications.send_due_deliveries",
         "schedule": 1.0,
-        "options": {"queue": "outbound", "expires": 1},
+        "options": {"queue": "sending", "expires": 1},
     },
     "flush-insight": {
         "task": "notifications.flush_insight",

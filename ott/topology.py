@@ -62,9 +62,7 @@ topology = Topology(
         WorkQueue(name="plan_alerts", handler="notifications.outbound.tasks.plan_alerts", lane="outbound-urgent"),
         WorkQueue(name="create_deliveries", handler="notifications.outbound.tasks.create_deliveries", lane="bulk"),
         WorkQueue(name="create_alerts", handler="notifications.outbound.tasks.create_alerts", lane="outbound-urgent"),
-        WorkQueue(
-            name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="outbound-urgent"
-        ),
+        WorkQueue(name="send_deliveries", handler="notifications.outbound.tasks.send_deliveries", lane="sending"),
         WorkQueue(name="measure_audience", handler="notifications.insight.audience.measure_audience", lane="figures"),
         WorkQueue(name="tell_member", handler="notifications.personal.on_membership_ending"),
         WorkQueue(name="brief_operators", handler="notifications.announcements.handlers.brief_operators"),

@@ -4,7 +4,10 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """Deliveries are vacuumed for what becomes of them, not for being made: each is changed soon after that."""
+    """Deliveries are vacuumed for what becomes of them, not for being made: most are changed soon after that.
+
+    (What is never changed is frozen when its age asks for it, as before.)
+    """
 
     dependencies: ClassVar = [("notifications", "0018_delivery_key")]
 

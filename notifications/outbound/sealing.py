@@ -1,7 +1,7 @@
 """Secrets of endpoints at rest: sealed, so that a copy of the database signs nothing.
 
 `reseal`, a part of `manage.py prepare`, brings what was sealed under one of `SECRET_KEY_FALLBACKS` under the present
-key; then the fallback can go.
+key; then the secrets need the fallback no more.
 """
 
 from functools import lru_cache

@@ -1,6 +1,6 @@
--- Where the shards of a notification begin, and where the last one ends: viewers' ids. A shard has `size` interests in
--- each of its topics at most, and more only where one viewer has them. (Nothing is read for that but the index by topic
--- and viewer, in its order.)
+-- Where the shards of a notification begin, and where the last one ends: viewers' ids. A shard has at most `size`
+-- interests in each of its topics, so that many viewers in most cases, and more only where one viewer has more of them.
+-- (`creation.plan` sees to it that the index by topic and viewer is walked along.)
 WITH RECURSIVE ends AS MATERIALIZED (
     SELECT p.topic_id, lowest.viewer_id AS first, highest.viewer_id + 1 AS last
     FROM (SELECT DISTINCT topic_id FROM notifications_posting WHERE notification_id = %(notification)s) p

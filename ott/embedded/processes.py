@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     # So has sending: a provider that is slow delays nobody else. What sends is loaded before the worker forks, once for
     # all its children.
     "worker-outbound": (
-        *(*_WORKER, "--hostname=outbound@%h", "--queues=outbound-urgent,outbound"),
+        *(*_WORKER, "--hostname=outbound@%h", "--queues=sending,outbound-urgent,outbound"),
         *("--include=notifications.outbound.sender", "--concurrency=2"),
     ),
     "beat": (*_PYTHON, "celery", "--quiet", "--app=ott.celery", "beat"),

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
 from broker.models import OutboxMessage
+from notifications import sql
 from notifications.clock import clock
 from notifications.commands import mute, subscribe, unsubscribe
 from notifications.given_topics import PLATFORM, own_topic
@@ -103,7 +104,9 @@ def test_all_viewers_of_a_shard_are_read_where_every_tenth_follows(sink: WebSink
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_a_sender_is_begun_where_there_is_something_that_it_would_claim(lane: Lane, sink: WebSink) -> None:
+def test_a_sender_is_begun_where_there_is_something_that_it_would_claim(
+    lane: Lane, sink: WebSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hook(sink)
     make(post("Low Tide"))
     later = datetime.now(UTC) + timedelta(minutes=1)
@@ -116,7 +119,9 @@ def test_a_sender_is_begun_where_there_is_something_that_it_would_claim(lane: La
         Delivery.objects.update(lane=lane, state=state, next_attempt_at=due)
         assert is_anything_due() is is_due
 
-    assert drain_alone() == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(sender, "drain", lambda: pytest.fail("a sender was begun"))
+        assert drain_alone() == 0
     Delivery.objects.update(state=Delivery.State.OPEN)
     assert drain_alone() == 1
 
@@ -198,6 +203,18 @@ def test_shards_of_several_topics_leave_nobody_out_and_tell_nobody_twice(
     assert [each["first"] for each in wanted[1:]] == [each["last"] for each in wanted[:-1]]
     assert sum(made) == len(users) == Delivery.objects.values("viewer_id").distinct().count()
     assert max(made) <= 2 * size
+
+
+def test_shards_are_found_along_the_index_whatever_the_planner_thinks_of_a_topic() -> None:
+    follower()
+    asked = {"notification": post("Low Tide").pk, "size": creation.SHARD}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(creation._ALONG_THE_INDEX)
+        cursor.execute("EXPLAIN " + sql.load("shards"), asked)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert plan.count("using subscription_to_topic on notifications_subscription") == 3  # lowest, highest, next
+    assert "Scan on notifications_subscription" not in plan
 
 
 def test_a_bug_of_our_own_is_tried_again_and_not_held_against_the_host(
