@@ -4,7 +4,7 @@ import gc
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from os import environ
 
@@ -22,7 +22,7 @@ GIVE_UP_SECONDS = 120.0
 def broker_process(url: str, **more: str) -> Iterator[None]:
     """A broker on the database at `url` that owns every partition."""
     settings = {"DJANGO_SETTINGS_MODULE": "ott.bench_settings", "OTT_LOG_LEVEL": "WARNING"}
-    with process("manage.py", "run_broker", url=url, **settings, **more) as child:
+    with process("manage.py", "run_broker", url=url, more={**settings, **more}) as child:
 
         def is_at_work() -> bool:
             if child.poll() is not None:
@@ -34,11 +34,17 @@ def broker_process(url: str, **more: str) -> Iterator[None]:
 
 
 @contextmanager
-def process(*command: str, url: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python program with the database at `url` in its environment, killed at the end."""
+def process(
+    *command: str, url: str, more: Mapping[str, str] | None = None, output: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python program with the database at `url`, and `more`, in its environment; killed at the end.
+
+    `output` is where it prints to, as `subprocess` has it.
+    """
     child = subprocess.Popen(
         [sys.executable, *command],
-        env={**environ, "DATABASE_URL": url, **more},
+        env={**environ, "DATABASE_URL": url, **(more or {})},
+        stdout=output,
         preexec_fn=dying_with_parent(),  # noqa: PLW1509 - it takes no lock
     )
     try:

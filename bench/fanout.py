@@ -6,7 +6,6 @@ turns, the whole way from the studio's publish to the last client's socket, whil
 and once more, while Django's `bulk_create` makes as many as it can. The circuit of mail is open: nothing leaves.
 """
 
-import os
 import random
 import subprocess
 import sys
@@ -22,14 +21,13 @@ from django.db import connection
 
 from accounts.clock import database_now
 from broker import queues
-from broker.processes import dying_with_parent
 from catalog.commands import publish_release
 from catalog.models import Category
 from notifications.models import Notification
 from notifications.outbound.models import Delivery
 
 from .broker_database import current_url, empty_database
-from .broker_processes import number, wait_until
+from .broker_processes import number, process, wait_until
 from .bulk_created import BATCH, rows_per_second, rows_per_second_one_by_one
 from .clients import Clients, clients
 from .crowd import raise_file_limit
@@ -245,20 +243,14 @@ def _let_the_rest_end() -> None:
 def _bulk_create_beside(to_few: Iterator[Sample], to_many: Iterator[Sample]) -> float:
     """Rows a second by `bulk_create` while premieres come as they did beside ours: no audience is counted meanwhile."""
     queues.pause(queue=AUDIENCES, actor="bench")
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.bulk_created_beside", str(BASELINE_RUNS)],
-        env={**os.environ, "DATABASE_URL": current_url()},
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=dying_with_parent(),  # noqa: PLW1509 - the child only calls prctl
-    ) as process:
-        while process.poll() is None:
+    command = ("-m", "bench.bulk_created_beside", str(BASELINE_RUNS))
+    with process(*command, url=current_url(), output=subprocess.PIPE) as child:
+        while child.poll() is None:
             next(to_many)
             next(to_few)
-        assert process.stdout is not None
-        rates = [float(line) for line in process.stdout]
-    if process.returncode or len(rates) != BASELINE_RUNS:
-        raise RuntimeError(f"bulk_create ended with {process.returncode} after {len(rates)} runs.")
+        rates = [float(line) for line in child.communicate()[0].splitlines()]
+    if child.returncode or len(rates) != BASELINE_RUNS:
+        raise RuntimeError(f"bulk_create ended with {child.returncode} after {len(rates)} runs.")
     queues.resume(queue=AUDIENCES, actor="bench")
     return median(rates)
 

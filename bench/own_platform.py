@@ -23,10 +23,12 @@ def own_platform(commands: Mapping[str, Sequence[str]], *, url: str) -> Iterator
                 process(
                     *(part.format(port=port) for part in command[1:]),
                     url=url,
-                    OTT_PROCESS=name,
-                    OTT_PORT=str(port),
-                    OTT_LOG_LEVEL="WARNING",
-                    CELERY_SKIP_CHECKS="1",
+                    more={
+                        "OTT_PROCESS": name,
+                        "OTT_PORT": str(port),
+                        "OTT_LOG_LEVEL": "WARNING",
+                        "CELERY_SKIP_CHECKS": "1",
+                    },
                 )
             )
             for name, command in commands.items()
